@@ -1,0 +1,3 @@
+"""PEANUT removes things from video because someone said so."""
+
+__version__ = "0.1.0"
