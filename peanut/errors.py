@@ -22,7 +22,7 @@ class StageError(Exception):
         self.stage = stage
         """The stage, as `print(pipeline)` shows it."""
         self.frame = frame
-        """Index of the last frame that went in; None if there was none."""
+        """Index of the last frame that went in (of a source: came out); None if there was none."""
         where = "before its first frame" if frame is None else f"at frame {frame}"
         super().__init__(f"{stage} failed {where}: {type(cause).__name__}: {cause}")
 
