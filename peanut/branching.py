@@ -16,10 +16,7 @@ from peanut.session import Session
 
 
 def _branch(stage: FrameStage | None) -> Pipeline | None:
-    branch = None if stage is None else Pipeline() | stage
-    if branch is not None and branch.source is not None:
-        raise UsageError(f"a branch takes the frames that reach it and has no source of its own: {branch}")
-    return branch
+    return None if stage is None else Pipeline() | stage
 
 
 @attrs.frozen(repr=False)

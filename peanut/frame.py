@@ -52,8 +52,7 @@ def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     if x.dtype == torch.bool:
         out = F.interpolate(flat.to(torch.uint8), size, mode="nearest-exact").to(torch.bool)
     else:
-        exact = flat if flat.dtype in (torch.uint8, torch.float32) else flat.to(torch.float32)
-        out = F.interpolate(exact, size, mode="bilinear", align_corners=False, antialias=True)
+        out = F.interpolate(flat.to(torch.float32), size, mode="bilinear", align_corners=False, antialias=True)
         out = (out if x.is_floating_point() else out.round()).to(x.dtype)
     return out.reshape(*x.shape[:-2], *size)
 

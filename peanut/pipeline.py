@@ -111,7 +111,8 @@ def label(stage: Any) -> str:
 
 
 def _default(field: "attrs.Attribute[Any]") -> Any:
-    return field.default.factory() if hasattr(field.default, "factory") else field.default
+    default: Any = field.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,296 @@
+import threading
+
+import attrs
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import Breaks, breaking, brighter, chunked, drain, make_frames, shot_lengths, stages, windowed
+
+import peanut
+from peanut import Pipeline, Stage, StageError, UsageError, prefetch, stage
+
+
+@stage
+def fails_at(frames, at, error=Breaks):
+    for frame in frames:
+        if frame.index == at:
+            raise error(f"broken at {at}")
+        yield frame
+
+
+@stage
+def every_second(frames):
+    for frame in frames:
+        if frame.index % 2 == 0:
+            yield frame
+
+
+@attrs.frozen
+class Plain(Stage):
+    n: int = 2
+    name: str = "x"
+
+    def __call__(self, frames):
+        return frames
+
+
+def numbers(frames):
+    return [frame.index for frame in frames]
+
+
+@given(lengths=shot_lengths, parts=st.lists(stages, max_size=4))
+def test_every_frame_comes_out_once_in_order(lengths, parts):
+    frames = make_frames(lengths)
+    out = list(Pipeline(stages=tuple(parts))(frames))
+    assert [(f.index, f.time, f.shot) for f in out] == [(f.index, f.time, f.shot) for f in frames]
+
+
+@given(lengths=shot_lengths, parts=st.lists(stages, max_size=3), n=st.integers(1, 3))
+def test_prefetch_changes_no_bit(lengths, parts, n):
+    frames = make_frames(lengths)
+    plain = Pipeline(stages=tuple(parts))
+    fetched = prefetch(n) | plain | prefetch(n)
+    for one, other in zip(plain(frames), fetched(frames), strict=True):
+        assert one.index == other.index
+        assert torch.equal(one.image, other.image)
+
+
+@given(at=st.integers(0, 60), radii=st.lists(st.integers(0, 20), max_size=3), n=st.integers(0, 3))
+def test_a_source_that_breaks_loses_no_frame_before_it(at, radii, n):
+    pipeline = Pipeline(stages=tuple(windowed(radius=radius) for radius in radii))
+    pipeline = pipeline | prefetch(n) if n else pipeline
+    out, error = drain(pipeline(breaking(make_frames([30, 30]), at)))
+    assert numbers(out) == list(range(at))
+    assert isinstance(error, StageError)
+    assert isinstance(error.__cause__, Breaks)
+    assert (error.stage, error.frame) == ("breaking", at - 1 if at else None)
+
+
+@given(at=st.integers(0, 29), before=st.integers(0, 9), after=st.integers(0, 9))
+def test_a_stage_that_fails_loses_only_what_it_holds(at, before, after):
+    run = (windowed(radius=before) | fails_at(at) | windowed(radius=after))(make_frames([30]))
+    out, error = drain(run)
+    assert numbers(out) == list(range(at))
+    assert (error.stage, error.frame) == (f"fails_at(at={at})", at)
+    assert str(error) == f"fails_at(at={at}) failed at frame {at}: Breaks: broken at {at}"
+
+
+def test_the_first_error_wins_and_later_ones_become_notes():
+    @stage
+    def needs_ten(frames):
+        count = 0
+        for frame in frames:
+            count += 1
+            yield frame
+        if count < 10:
+            raise ValueError(f"only {count} frames")
+
+    _, error = drain((fails_at(5) | needs_ten())(make_frames([20])))
+    assert error.stage == "fails_at(at=5)"
+    assert error.__notes__ == ["needs_ten() then failed too: ValueError: only 5 frames"]
+
+
+def test_usage_errors_pass_unwrapped_with_a_note():
+    _, error = drain((windowed() | fails_at(7, error=UsageError))(make_frames([20])))
+    assert type(error) is UsageError
+    assert error.__notes__ == ["in fails_at(at=7, error=<class 'peanut.errors.UsageError'>), at frame 7"]
+
+
+def test_a_stage_sees_what_ended_its_frames():
+    seen = []
+
+    @stage
+    def sink(frames):
+        yield from frames
+        seen.append(frames.error)
+
+    drain((windowed(radius=3) | sink())(make_frames([5])))
+    _, error = drain((fails_at(2) | windowed(radius=3) | sink())(make_frames([5])))
+    assert seen == [None, error]
+
+
+def test_a_pipeline_inside_a_stage_fails_as_itself():
+    @stage
+    def outer(frames):
+        yield from (windowed(radius=2) | fails_at(4))(frames)
+
+    out, error = drain((outer() | windowed())(make_frames([9])))
+    assert numbers(out) == [0, 1, 2, 3]
+    assert error.stage == "fails_at(at=4)"
+    out, error = drain((outer() | windowed())(breaking(make_frames([9]), 3)))
+    assert numbers(out) == [0, 1, 2]
+    assert error.stage == "breaking"
+
+
+@given(taken=st.integers(0, 20), n=st.integers(0, 2))
+def test_a_consumer_that_stops_early_closes_every_stage_from_the_last_up(taken, n):
+    closed = []
+
+    @stage
+    def closes(frames, name):
+        try:
+            yield from frames
+        finally:
+            closed.append(name)
+
+    parts = [closes("a"), windowed(radius=3), *([prefetch(n)] if n else []), closes("b")]
+    before = threading.active_count()
+    for count, _ in enumerate(Pipeline(stages=tuple(parts))(make_frames([40])), start=1):
+        if count >= taken:
+            break
+    assert closed == ["b", "a"]
+    assert threading.active_count() == before
+
+
+def test_an_interrupt_does_not_flush():
+    held = []
+
+    @stage
+    def keeps(frames):
+        try:
+            for frame in frames:
+                held.append(frame.index)
+                yield frame
+        except KeyboardInterrupt:
+            held.append("interrupted")
+            raise
+
+    out = []
+    with pytest.raises(KeyboardInterrupt):
+        for frame in (fails_at(9, error=KeyboardInterrupt) | windowed(radius=4) | keeps())(make_frames([20])):
+            out.append(frame.index)
+    assert out == [0, 1, 2, 3, 4]
+    assert held == [0, 1, 2, 3, 4, "interrupted"]
+
+
+def test_an_error_while_closing_is_raised():
+    @stage
+    def cannot_close(frames):
+        try:
+            yield from frames
+        finally:
+            raise OSError("disk full")
+
+    run = (windowed() | cannot_close())(make_frames([9]))
+    next(run)
+    with pytest.raises(StageError, match=r"cannot_close\(\) failed at frame 0: OSError: disk full"):
+        run.close()
+    run.close()  # once is enough
+
+
+def test_a_pipeline_runs_again_and_twice_at_once():
+    pipeline = make_frames([12]) | windowed(radius=3) | brighter()
+    assert [numbers(pair) for pair in zip(pipeline, pipeline, strict=True)] == [[n, n] for n in range(12)]
+    assert numbers(pipeline) == list(range(12))
+
+
+def test_statistics_of_any_stage():
+    run = (windowed(radius=4) | every_second() | chunked(length=3, before=1, after=2))(make_frames([20, 1]))
+    list(run)
+    source, window, second, chunk = run.statistics.stages
+    assert (source.frames_out, window.frames_in, window.frames_out, second.frames_out, chunk.frames_out) == (
+        *(21, 21, 21),
+        *(11, 11),
+    )
+    assert (window.latency, window.most_held, window.held) == (4, 5, 0)
+    assert (second.latency, chunk.latency) == (1, 4)  # one dropped frame is passed over by the next
+    assert run.statistics.frames == 11
+    assert "chunked(length=3, before=1, after=2)" in str(run.statistics)
+
+
+def test_statistics_give_each_stage_its_own_seconds():
+    @stage
+    def busy(frames, rounds):
+        for frame in frames:
+            torch.randn(400, 400).matrix_exp()
+            for _ in range(rounds):
+                torch.randn(400, 400).matrix_exp()
+            yield frame
+
+    run = (busy(0) | prefetch(2) | windowed() | busy(20))(make_frames([12]))
+    list(run)
+    assert run.statistics.slowest.name == "busy(rounds=20)"
+    assert all(part.seconds > 0 for part in run.statistics.stages)
+    assert sum(part.seconds for part in run.statistics.stages[2:]) <= run.statistics.seconds * 1.01
+
+
+def test_run_returns_the_statistics_and_shows_a_bar(capsys):
+    statistics = (make_frames([7]) | windowed()).run(progress=False)
+    assert (statistics.frames, capsys.readouterr().err) == (7, "")
+    with pytest.raises(StageError):
+        (breaking(make_frames([7]), 3) | windowed()).run()
+
+
+def test_a_pipeline_describes_itself():
+    assert str(Plain() | windowed(stride=2) | Plain(n=3) | prefetch(2)) == (
+        "Plain() | windowed(stride=2) | Plain(n=3) | prefetch(n=2)"
+    )
+    assert str(make_frames([1]) | Plain(name="y")) == "list | Plain(name='y')"
+    assert (Plain() | windowed(radius=1)).mermaid() == (
+        'graph LR\n    s0["Plain()"]\n    s1["windowed(radius=1)"]\n    s0 --> s1'
+    )
+
+
+def test_plain_callables_are_stages_and_pipelines_nest():
+    def from_the_third(frames):
+        for frame in frames:
+            if frame.index >= 2:
+                yield frame
+
+    pipeline = windowed() | from_the_third
+    assert numbers((brighter() | pipeline)(make_frames([5]))) == [2, 3, 4]
+    assert str(brighter() | pipeline) == "brighter() | windowed() | from_the_third"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: windowed() | brighter, r"brighter is used without its brackets: write brighter\(\)"),
+        (lambda: brighter | windowed(), "brighter is used without its brackets"),
+        (lambda: make_frames([1]) | brighter, "brighter is used without its brackets"),
+        (lambda: windowed() | Plain, "Plain is used without its brackets"),
+        (lambda: windowed() | 3, "a stage is a callable from frames to frames, got int"),
+        (lambda: 3 | windowed(), "reads frames, and int on its left gives none"),
+        (lambda: list(windowed() | brighter()), r"no source: put peanut.read\(path\) before windowed\(\) \| brighter"),
+        (lambda: windowed() | (make_frames([1]) | windowed()), "a pipeline with a source can only stand first"),
+        (lambda: (make_frames([1]) | windowed())([]), "has a source of its own and takes no frames"),
+        (lambda: prefetch(0), "n must be at least 1, got 0"),
+    ],
+)
+def test_misuse_is_refused_with_one_sentence(wrong, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        wrong()
+
+
+def test_wrong_settings_are_refused_when_the_stage_is_built():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'radios'"):
+        windowed(radios=3)
+
+
+def test_a_stage_that_forgot_to_yield_is_named():
+    def forgot(frames):
+        pass
+
+    with pytest.raises(UsageError, match="forgot gave NoneType back: a stage yields frames"):
+        list((windowed() | forgot)(make_frames([3])))
+
+
+@settings(max_examples=20)
+@given(lengths=shot_lengths)
+def test_no_grad_mode_leaks_out_of_or_into_a_stage(lengths):
+    modes = []
+
+    @stage
+    def watches(frames):
+        for frame in frames:
+            modes.append(torch.is_grad_enabled())
+            yield frame
+
+    for _ in (watches() | windowed() | watches())(make_frames(lengths)):
+        modes.append(torch.is_grad_enabled())
+    assert all(modes)
+
+
+def test_public_names_are_all_there():
+    assert all(hasattr(peanut, name) for name in peanut.__all__)
