@@ -1,4 +1,11 @@
-"""PEANUT removes things from video because someone said so: streaming, composable, in bounded memory."""
+"""PEANUT removes things from video because someone said so: streaming, composable, in bounded memory.
+
+pipeline = peanut.read("street.mp4") | peanut.MovingObjects() | peanut.FlowEraser() | peanut.write("clean.mp4")
+pipeline.run()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from peanut.branching import merge, tap
 from peanut.errors import StageError, UsageError
@@ -6,10 +13,41 @@ from peanut.frame import Colour, Frame, Source
 from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, prefetch, stage
 from peanut.session import Session
 
+if TYPE_CHECKING:
+    from peanut.stages.flow_eraser import FlowEraser
+    from peanut.stages.moving_objects import MovingObjects
+    from peanut.video.info import Info, info
+    from peanut.video.mask_stages import grow, invert, mask_images, overlay, resize, side_by_side
+    from peanut.video.masks import masks
+    from peanut.video.read import read
+    from peanut.video.shots import shots
+    from peanut.video.write import write, write_masks
+
 __version__ = "0.1.0"
+
+_WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
+    "FlowEraser": "peanut.stages.flow_eraser",
+    "Info": "peanut.video.info",
+    "MovingObjects": "peanut.stages.moving_objects",
+    "grow": "peanut.video.mask_stages",
+    "info": "peanut.video.info",
+    "invert": "peanut.video.mask_stages",
+    "mask_images": "peanut.video.mask_stages",
+    "masks": "peanut.video.masks",
+    "overlay": "peanut.video.mask_stages",
+    "read": "peanut.video.read",
+    "resize": "peanut.video.mask_stages",
+    "shots": "peanut.video.shots",
+    "side_by_side": "peanut.video.mask_stages",
+    "write": "peanut.video.write",
+    "write_masks": "peanut.video.write",
+}
 __all__ = [
     "Colour",
+    "FlowEraser",
     "Frame",
+    "Info",
+    "MovingObjects",
     "Pipeline",
     "Run",
     "Session",
@@ -19,8 +57,31 @@ __all__ = [
     "StageStatistics",
     "Statistics",
     "UsageError",
+    "grow",
+    "info",
+    "invert",
+    "mask_images",
+    "masks",
     "merge",
+    "overlay",
     "prefetch",
+    "read",
+    "resize",
+    "shots",
+    "side_by_side",
     "stage",
     "tap",
+    "write",
+    "write_masks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE_USED:
+        raise AttributeError(f"module 'peanut' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_WHERE_USED[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

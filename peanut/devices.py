@@ -1,0 +1,56 @@
+"""Where a network runs and how precisely it computes: one place decides both."""
+
+import torch
+from torch import nn
+
+from peanut.errors import UsageError
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device that `device` names; "auto": CUDA, then MPS, then the CPU. Raises UsageError if it is not there."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+        torch.empty(1, device=picked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"no device {str(device)!r} here ({reason}): device='auto' takes what there is.") from error
+    return picked
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 itself: CUDA from compute capability 8.0, CPUs with AMX or AVX512-BF16."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+    return False
+
+
+def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
+    """The number type of a network's weights; "auto": bfloat16 where the hardware multiplies it, else float32.
+
+    Takes a torch type or its name. Raises UsageError for any but float32, bfloat16 and float16.
+    """
+    if dtype == "auto":
+        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
+    picked = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if picked not in (torch.float32, torch.bfloat16, torch.float16):
+        raise UsageError(f"dtype must be 'auto', float32, bfloat16 or float16, got {dtype!r}.")
+    return picked
+
+
+def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Move a network to its device, for inference: weights in `dtype` and channels-last.
+
+    Parts whose class says `exact = True` (a SPyNet: flows are positions) stay in float32.
+    """
+    network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for part in network.modules():
+        if getattr(part, "exact", False):
+            part.float()
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,93 @@
+"""What the README, the docs and the examples show runs, just as it stands there."""
+
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+import peanut
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CODE = re.compile(r"(<!-- not run: .*? -->\n)?```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, walker, tmp_path):
+    code = [text for excused, text in CODE.findall(page.read_text()) if not excused]
+    if not code:
+        pytest.skip("no Python on this page")
+    shutil.copy(walker.video, tmp_path / "street.mp4")
+    shutil.copytree(walker.masks, tmp_path / "masks")
+    done = subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def example(name, *words):
+    done = subprocess.run([sys.executable, ROOT / "examples" / name, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_example_that_composes(walker, tmp_path):
+    example("compose.py", walker.video, tmp_path / "clean.mp4")
+    for name in ("clean.mp4", "clean-masks.mp4"):
+        assert len(list(peanut.read(tmp_path / name))) == walker.length
+
+
+@pytest.mark.slow
+def test_the_example_with_a_stage_of_its_own(walker, tmp_path):
+    assert f"{walker.length} frames" in example("own_stage.py", walker.video, tmp_path / "clean.mp4")
+
+
+@pytest.mark.slow
+def test_the_example_with_a_camera(walker):
+    assert example("live_camera.py", walker.video, 5).count("% erased") == 5
+
+
+@pytest.mark.slow
+def test_the_example_with_a_server(walker, free_port):
+    process = subprocess.Popen([sys.executable, ROOT / "examples" / "server.py", str(free_port)])
+    try:
+        import cv2
+
+        answers = []
+        for number, frame in zip(count(), peanut.read(walker.video), strict=False):
+            png = cv2.imencode(".png", frame.numpy(bgr=True))[1].tobytes()
+            answers.append(post(f"http://127.0.0.1:{free_port}", png, patient=number == 0))
+        assert answers[0] == (204, b"")
+        status, png = answers[-1]
+        assert status == 200
+        assert png.startswith(b"\x89PNG")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def post(address, data, patient):
+    for _ in range(200 if patient else 1):
+        try:
+            with urllib.request.urlopen(address, data=data, timeout=60) as answer:
+                return answer.status, answer.read()
+        except ConnectionError:
+            pass
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError):
+                raise
+        import time
+
+        time.sleep(0.1)
+    raise TimeoutError(address)
