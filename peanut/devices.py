@@ -22,7 +22,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 itself: CUDA from compute capability 8.0, CPUs with AMX or AVX512-BF16."""
+    """Whether the hardware itself multiplies bfloat16: CUDA from capability 8.0, CPUs with AMX or AVX512-BF16."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

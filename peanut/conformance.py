@@ -1,0 +1,160 @@
+"""Whether this installation computes what the published networks compute.
+
+python -m peanut.conformance FOLDER [CASE...]
+
+A case is a description `NAME.json` (network, settings, tolerance, names and shapes of the checkpoint's tensors) and
+arrays `NAME.npz` (inputs and expected outputs). Its stand-in checkpoint has the published names and shapes, and values
+drawn again from a seed; a network that gives the expected arrays with it gives the published results with the published
+weights. For every array the largest absolute difference is printed, beside the tolerance. Exit status 1 if one is
+larger, if no case ran, or if a case that was named cannot run.
+"""
+
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Array = npt.NDArray[Any]
+Spec = Mapping[str, Any]
+Runner = Callable[[Spec, dict[str, Tensor], Mapping[str, Array]], dict[str, Tensor]]
+
+
+def stand_in(name: str, shape: Sequence[int], rule: str, seed: int) -> Array:
+    """The stand-in value of one tensor: float32, or int64 for the rule "zero_int".
+
+    The generator is seeded by (seed, name), so the value depends on nothing else.
+    Raises ValueError for an unknown rule.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    kind, _, argument = rule.partition(":")
+    value: Array
+    if kind == "weight":  # convolution or linear: standard deviation gain / sqrt(fan-in)
+        fan_in = int(np.prod(shape[1:])) or 1
+        value = float(argument or 1) * rng.standard_normal(shape) / np.sqrt(fan_in)
+    elif rule == "small":  # embeddings, positional tables and biases
+        value = 0.05 * rng.standard_normal(shape)
+    elif rule == "scale":  # normalisation gains
+        value = 1 + 0.1 * rng.standard_normal(shape)
+    elif rule == "variance":  # running variances
+        value = rng.uniform(0.5, 1.5, shape)
+    elif kind == "constant":
+        value = np.full(shape, float(argument))
+    elif kind == "ramp":  # 0, step, 2 * step, ...
+        value = float(argument) * np.arange(np.prod(shape)).reshape(shape)
+    elif rule == "zero_int":
+        return np.zeros(shape, np.int64)
+    else:
+        raise ValueError(f"unknown filling rule {rule!r} for {name}.")
+    return value.astype(np.float32)
+
+
+def checkpoint(spec: Spec) -> dict[str, Tensor]:
+    """All tensors of a case, in the published layout."""
+    return {
+        name: torch.from_numpy(stand_in(name, shape, rule, spec["seed"]))
+        for name, (shape, rule) in spec["tensors"].items()
+    }
+
+
+def load(case: str, folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """One case: its description and its arrays."""
+    spec = json.loads((folder / f"{case}.json").read_text())
+    with np.load(folder / f"{case}.npz") as arrays:
+        return spec, {name: arrays[name] for name in arrays.files}
+
+
+def _spynet(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    from peanut.networks.spynet import SPyNet
+
+    network = SPyNet()
+    network.load_state_dict(weights)
+    ends = [name.removeprefix("first") for name in arrays if name.startswith("first")]
+    pairs = {f"flow{end}": (arrays[f"first{end}"], arrays[f"second{end}"]) for end in ends}
+    return {name: network(*map(torch.from_numpy, pair)) for name, pair in pairs.items()}
+
+
+def _basicvsr(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    from peanut.networks.basicvsr import BasicVSR
+
+    network = BasicVSR.like(weights)
+    network.load_state_dict(weights)
+    frames = torch.from_numpy(arrays["frames"])
+    centre = len(frames) // 2
+    return {"output": network(frames[None])[0, centre : centre + 1, :, ::2, ::2]}
+
+
+def _basicvsr_plusplus(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+
+    network = BasicVSRPlusPlus.like(weights)
+    network.load_state_dict(weights)
+    return {"output": network(torch.from_numpy(arrays["frames"])[None])[0, :, :, ::2, ::2]}
+
+
+RUNNERS: dict[str, Runner] = {
+    "spynet": _spynet,
+    "basicvsr": _basicvsr,
+    "basicvsr_plusplus": _basicvsr_plusplus,
+}
+"""How the cases of each network are run: (description, checkpoint, arrays) -> the arrays that are compared."""
+
+
+def differences(spec: Spec, arrays: Mapping[str, Array]) -> dict[str, float]:
+    """The largest absolute difference to each expected array of a case. Raises ValueError if one has another shape."""
+    with torch.no_grad():
+        results = RUNNERS[spec["network"]](spec, checkpoint(spec), arrays)
+    found = {}
+    for name, result in results.items():
+        expected = arrays[name]
+        if tuple(result.shape) != expected.shape:
+            raise ValueError(f"{name} must have the shape {expected.shape}, got {tuple(result.shape)}.")
+        difference = np.abs(result.double().numpy() - expected.astype(np.float64))
+        found[name] = float(difference.max(initial=0.0))  # NaN stays NaN
+    return found
+
+
+def run(case: str, folder: Path) -> Iterator[tuple[str, bool]]:
+    """Run one case: for every array a line of text, and whether it is within the tolerance."""
+    spec, arrays = load(case, folder)
+    for name, difference in differences(spec, arrays).items():
+        fits = difference <= spec["tolerance"]
+        yield (
+            f"{case:28} {name:24} {difference:.2e} (at most {spec['tolerance']:.0e}) {'ok' if fits else 'NOT OK'}",
+            fits,
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command: 0 if every array of every case that ran is within its tolerance."""
+    if not arguments:
+        print(__doc__)
+        return 2
+    folder, named = Path(arguments[0]), list(arguments[1:])
+    known = sorted(path.stem for path in folder.glob("*.json") if path.with_suffix(".npz").is_file())
+    if missing := [case for case in named if case not in known]:
+        print(f"no case called {', '.join(missing)} in {folder}. There: {', '.join(known) or 'none'}.", file=sys.stderr)
+        return 1
+    verdicts = []
+    for case in named or known:
+        network = json.loads((folder / f"{case}.json").read_text())["network"]
+        if network not in RUNNERS:
+            print(f"{case:28} no network called {network!r} yet")
+            verdicts += [False] if named else []
+            continue
+        for line, fits in run(case, folder):
+            print(line, flush=True)
+            verdicts.append(fits)
+    if not verdicts:
+        print(f"no case in {folder} could run.", file=sys.stderr)
+    return 0 if verdicts and all(verdicts) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
