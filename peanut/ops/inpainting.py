@@ -1,0 +1,42 @@
+"""Filling holes from what lies around them, on NumPy arrays."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def fill_smooth(x: Array, known: Array) -> Array:
+    """Fill what is not known as a smooth membrane over what is: known values stay, the rest bends between them.
+
+    x: h w c, float32. known: h w, bool. Returns h w c, float32; zeros if nothing is known. Push-pull over a pyramid:
+    each level averages the known values of 2x2 pixels, each unknown value is looked up one level coarser, bilinear.
+    Source: Gortler et al., The Lumigraph, SIGGRAPH 1996.
+    """
+    levels = [(x * known[..., None], known.astype(np.float32))]
+    while not (levels[-1][1] > 0).all() and max(levels[-1][1].shape) > 1:
+        values, weight = levels[-1]
+        h, w = weight.shape
+        half = ((w + 1) // 2, (h + 1) // 2)
+        padding = (0, h % 2, 0, w % 2)
+        total = cv2.resize(
+            cv2.copyMakeBorder(values, *padding, cv2.BORDER_CONSTANT), half, interpolation=cv2.INTER_AREA
+        )
+        share = cv2.resize(
+            cv2.copyMakeBorder(weight, *padding, cv2.BORDER_CONSTANT), half, interpolation=cv2.INTER_AREA
+        )
+        total = total.reshape(*share.shape, -1)
+        mean = total / np.maximum(share, 1e-6)[..., None]
+        weight = np.minimum(share * 4, 1)  # one known pixel of four is enough to count in full
+        levels.append((mean * weight[..., None], weight))
+    coarse, weight = levels.pop()
+    coarse = coarse / np.maximum(weight, 1e-6)[..., None]
+    for values, weight in reversed(levels):
+        h, w = weight.shape
+        up = cv2.resize(coarse, (coarse.shape[1] * 2, coarse.shape[0] * 2), interpolation=cv2.INTER_LINEAR)
+        up = up.reshape(*up.shape[:2], -1)[:h, :w]
+        coarse = values + up * (1 - weight)[..., None]
+    return np.asarray(np.where(known[..., None], x, coarse), np.float32)

@@ -1,0 +1,59 @@
+"""Dense optical flow and looking pixels up along it, on NumPy arrays.
+
+Convention: a flow is h w 2, float32, in pixels, x before y, and names where to look: out[p] = x[p + flow(p)].
+Sampling is bilinear with pixel centres at whole numbers, as in `peanut.ops.warp`.
+"""
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_PRESETS = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+SMALLEST = 16
+"""Pixels per side below which no flow is sought: DIS matches patches of 8 on pictures halved at least once."""
+
+
+def dense_flow(grey: Array, other: Array, preset: Literal["ultrafast", "fast", "medium"] = "medium") -> Array:
+    """Where each pixel of `grey` is found in `other`: h w 2, float32, pixels; zeros for pictures under 16 pixels.
+
+    grey, other: h w, uint8. The same arrays give the same flow, whatever was computed before and on how many threads.
+    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016 (OpenCV's DIS).
+    """
+    if grey.shape != other.shape:
+        raise ValueError(f"dense_flow: both pictures must have one size, got {grey.shape} and {other.shape}.")
+    if min(grey.shape) < SMALLEST:
+        return np.zeros((*grey.shape, 2), np.float32)
+    start = np.zeros((*grey.shape, 2), np.float32)
+    return np.asarray(cv2.DISOpticalFlow_create(_PRESETS[preset]).calc(grey, other, start))  # type: ignore[attr-defined]
+
+
+def grid(rows: slice, columns: slice) -> Array:
+    """The positions (x, y) of the pixels of a box: h w 2, float32."""
+    x = np.arange(columns.start, columns.stop, dtype=np.float32)
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)
+    return np.dstack(np.meshgrid(x, y))
+
+
+def sample(x: Array, at: Array, nearest: bool = False) -> Array:
+    """Look `x` up at positions `at`, bilinear or nearest; outside the picture lies its nearest border pixel.
+
+    x: h w or h w c (c at most 4), uint8 or float32. at: m n 2, float32, pixels of x. Returns m n or m n c, type of x.
+    """
+    method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    no_second: Any = None  # both coordinates are in the first
+    return np.asarray(cv2.remap(x, at, no_second, method, borderMode=cv2.BORDER_REPLICATE))
+
+
+def within(at: Array, size: tuple[int, int]) -> Array:
+    """Which positions (m n 2, pixels) lie inside a picture of `size` (h, w): m n, bool."""
+    h, w = size
+    x, y = at[..., 0], at[..., 1]
+    return (x >= 0) & (y >= 0) & (x <= w - 1) & (y <= h - 1)

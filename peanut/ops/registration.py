@@ -1,0 +1,88 @@
+"""How the camera moved between two pictures: corners, followed and fitted, on NumPy arrays.
+
+Convention: a transform is 3 3, float64, and maps positions (x, y) of one picture to positions of the other.
+"""
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+FEWEST = 8
+"""Corners below which no transform is fitted."""
+
+
+def corners(grey: Array, known: Array | None = None, cells: int = 6, per_cell: int = 12) -> Array:
+    """Corners that can be followed, spread over the picture: n 1 2, float32, pixels (x, y).
+
+    grey: h w, uint8. known: h w, bool; corners are sought only where it is True. Every one of cells x cells parts of
+    the picture gives its `per_cell` strongest. Source: Shi and Tomasi, Good Features to Track, CVPR 1994.
+    """
+    h, w = grey.shape
+    found: list[Array] = [np.zeros((0, 1, 2), np.float32)]
+    for rows in (slice(h * i // cells, h * (i + 1) // cells) for i in range(cells)):
+        for columns in (slice(w * i // cells, w * (i + 1) // cells) for i in range(cells)):
+            if grey[rows, columns].size:
+                where = None if known is None else known[rows, columns].astype(np.uint8)
+                corner = cv2.goodFeaturesToTrack(grey[rows, columns], per_cell, 0.02, 5, mask=where)
+                if corner is not None:
+                    found.append(corner.reshape(-1, 1, 2) + np.array([columns.start, rows.start], np.float32))
+    return np.concatenate(found)
+
+
+def follow(grey: Array, other: Array, points: Array, start: Array) -> tuple[Array, Array]:
+    """Points of `grey` and where they are in `other`, those only that lead back to within half a pixel: n 1 2 each.
+
+    points, start: n 1 2, float32; the search begins at `start`. Source: Lucas and Kanade, IJCAI 1981 (in pyramids).
+    """
+    options: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(grey, other, points, start.copy(), **options)
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(other, grey, there, points.copy(), **options)
+    good = (ok[:, 0] > 0) & (ok_back[:, 0] > 0) & (np.abs(back - points).max(axis=(1, 2)) < 0.5)
+    return points[good], there[good]
+
+
+def register(
+    grey: Array, other: Array, points: Array, start: Array, model: Literal["similarity", "homography"] = "homography"
+) -> Array:
+    """The dominant motion from `grey` to `other`: 3 3, float64. `start` comes back where too little can be followed.
+
+    grey, other: h w, uint8. points: corners of `grey`, n 1 2, float32. start: 3 3, a guess to search from.
+    RANSAC with a fixed seed: the same pictures give the same transform.
+    """
+    if len(points) < FEWEST:
+        return start
+    guess = cv2.perspectiveTransform(points, start).astype(np.float32)
+    here, there = follow(grey, other, points, guess)
+    if len(here) < FEWEST:
+        return start
+    if model == "similarity":
+        affine, _ = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=1.0)
+        found = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])
+    else:
+        found, _ = cv2.findHomography(here, there, cv2.RANSAC, 2.0, maxIters=500)
+    return start if found is None or not sane(found, grey.shape) else found
+
+
+def sane(transform: Array, size: tuple[int, ...]) -> bool:
+    """Whether a transform keeps a picture of `size` (h, w) a picture: no fold, no mirror, at most twofold in size."""
+    h, w = size
+    box = np.array([[[0, 0]], [[w, 0]], [[w, h]], [[0, h]]], np.float64)
+    if (
+        not np.isfinite(transform).all()
+        or ((transform[2] @ np.array([[0, w, w, 0], [0, 0, h, h], [1] * 4])) <= 0).any()
+    ):
+        return False
+    moved = cv2.perspectiveTransform(box, transform).astype(np.float32)
+    area = float(cv2.contourArea(moved, oriented=True)) / max(1.0, float(h) * w)
+    return bool(cv2.isContourConvex(moved)) and 0.5 < area < 2.0
+
+
+def move(at: Array, transform: Array) -> Array:
+    """Positions carried by a transform: m n 2, float32."""
+    if np.array_equal(transform, np.eye(3)):
+        return at
+    return np.asarray(cv2.perspectiveTransform(at.reshape(-1, 1, 2), transform)).reshape(at.shape).astype(np.float32)

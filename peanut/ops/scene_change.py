@@ -1,0 +1,103 @@
+"""Is what stands here also there? Comparing two pictures of a scene that a moving camera took, on NumPy arrays."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from peanut.ops.optical_flow import dense_flow, grid, sample, within
+from peanut.ops.registration import move
+
+Array = npt.NDArray[Any]
+
+UNIT = 8
+"""Distances are counted in eighths of the registration's noise."""
+BLIND = 255
+"""The distance where there is nothing to compare with."""
+
+STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8))
+
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+def parallax_flow(grey: Array, other: Array, reach: float) -> Array:
+    """Flow between two registered pictures of a still scene: h w 2, pixels.
+
+    Flow is kept where it is at most `reach` pixels long and leads to what looks the same; elsewhere (something moved,
+    or nothing is there to match) it is the mean of the flow kept around. grey, other: h w, uint8.
+    """
+    start = grid(*(slice(0, n) for n in grey.shape))
+    flow = dense_flow(grey, other, "fast")
+    unlike = cv2.blur(cv2.absdiff(sample(other, start + flow), grey).astype(np.float32), (5, 5))
+    for dx, dy in STEPS:  # beside an edge of parallax the neighbour's motion may be the right one
+        shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+        shifted = cv2.warpAffine(flow, shift, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        also = cv2.blur(cv2.absdiff(sample(other, start + shifted), grey).astype(np.float32), (5, 5))
+        better = also < unlike
+        flow, unlike = np.where(better[..., None], shifted, flow), np.where(better, also, unlike)
+    kept = ((unlike < 6) & (np.hypot(flow[..., 0], flow[..., 1]) <= reach)).astype(np.float32)
+    around = cv2.blur(np.dstack([flow * kept[..., None], kept]), (41, 41))
+    mean = around[..., :2] / (around[..., 2:] + 1e-3)
+    return np.asarray(np.where(kept[..., None] > 0, flow, mean), np.float32)
+
+
+def content_distance(picture: Array, other: Array) -> Array:
+    """How far two aligned pictures differ, a shift of one pixel forgiven: h w, float32, grey levels.
+
+    picture, other: h w 3, uint8. A colour outside the interval of the other's 3x3 pixels counts by how far it is
+    outside, in both directions, so that something smooth on something rough counts as well; the worst channel, averaged
+    over 5x5 pixels.
+    """
+    outside = worst_channel(cv2.max(_outside(picture, other), _outside(other, picture)))
+    return np.asarray(cv2.blur(outside.astype(np.float32), (5, 5)))
+
+
+def worst_channel(difference: Array) -> Array:
+    """The largest of three channels: h w 3 -> h w."""
+    red, green, blue = cv2.split(difference)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
+
+
+def _outside(x: Array, other: Array) -> Array:
+    low, high = cv2.erode(other, _NEIGHBOURS), cv2.dilate(other, _NEIGHBOURS)
+    return np.asarray(cv2.max(cv2.subtract(low, x), cv2.subtract(x, high)))
+
+
+def compare(picture: Array, other: Array, transform: Array, reach: float) -> tuple[Array, Array]:
+    """Compare the content of `picture` with the same places of the scene in `other`.
+
+    picture, other: h w 3, uint8. transform: 3 3, from `picture` to `other`. reach: how many pixels parallax may shift.
+    Returns the distance, in eighths of the noise that the registration leaves (h w, uint8, 254 being 254 and more,
+    BLIND where `other` does not reach), and the positions in `other` that were compared (h w 2, float32, pixels).
+    """
+    h, w = picture.shape[:2]
+    start = grid(slice(0, h), slice(0, w))
+    grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (picture, other))
+    registered = sample(other_grey, move(start, transform))
+    at = move(start + parallax_flow(grey, registered, reach), transform)
+    seen, inside = sample(other, at), within(at, (h, w))
+    if not inside.any():
+        return np.full((h, w), BLIND, np.uint8), at
+    noise = max(1.0, float(np.median(worst_channel(cv2.absdiff(picture, seen))[inside])))
+    distance = np.minimum(content_distance(picture, seen) * (UNIT / noise), BLIND - 1).astype(np.uint8)
+    return np.where(inside, distance, np.uint8(BLIND)), at
+
+
+def ranked(reports: list[Array]) -> Array:
+    """Several witnesses' distances sorted per pixel, the lowest first: n h w, uint8."""
+    rows = list(reports)
+    for last in range(len(rows) - 1, 0, -1):  # bubble sort, whole pictures at a time
+        for i in range(last):
+            rows[i], rows[i + 1] = cv2.min(rows[i], rows[i + 1]), cv2.max(rows[i], rows[i + 1])
+    return np.stack(rows)
+
+
+def median(reports: list[Array]) -> Array:
+    """The median (the lower one of two) of what the witnesses report that are not BLIND: h w, uint8."""
+    rows = ranked(reports)
+    count = (rows != BLIND).sum(axis=0, dtype=np.uint8)
+    out = rows[0]
+    for rank in range(1, (len(rows) - 1) // 2 + 1):
+        out = np.where((count - 1) // 2 == rank, rows[rank], out) if rank else out
+    return np.where(count > 0, out, np.uint8(BLIND))

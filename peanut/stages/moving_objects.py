@@ -1,0 +1,202 @@
+"""Finding what moves, without model files."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from peanut.buffers import sliding
+from peanut.frame import Frame
+from peanut.ops.morphology import grown, large_parts, seeded, without_holes, without_specks
+from peanut.ops.optical_flow import dense_flow, grid, sample
+from peanut.ops.registration import corners, register
+from peanut.ops.scene_change import BLIND, UNIT, compare, median
+from peanut.pipeline import Stage
+
+Array = npt.NDArray[Any]
+
+RADIUS = 15
+"""Frames looked ahead and back."""
+DISTANCES = (6, 8, 10, 12, 15)
+"""Frames between a frame and its witnesses: nearer ones still show a foot that rests."""
+FAR = 10
+PARALLAX = 1.1
+"""Pixels per frame that a still thing may move against the dominant motion."""
+SURE, LIKELY = 4.0, 2.0
+"""Distances, in units of the registration's noise, above which content is new, and is so if it touches what is."""
+WIDTH = 640
+"""Longest side in pixels that is looked at; larger pictures are reduced."""
+
+
+@attrs.define(eq=False)
+class _View:
+    """What a witness says of a frame."""
+
+    distance: Array
+    """h w, uint8: how far the content differs, as `compare` gives it."""
+    at: Array
+    """h w 2, float32, pixels of the witness."""
+
+
+@attrs.define(eq=False)
+class _Scene:
+    """A frame in the window, reduced, with what was computed for it once."""
+
+    frame: Frame
+    picture: Array
+    grey: Array
+    corners: Array
+    to_next: Array | None = None
+    views: dict[int, _View] = attrs.field(factory=dict)
+    mask: Array | None = None
+    guess: tuple[int, Array] | None = None
+    """A first mask, and how many views it was made from."""
+
+    @property
+    def shot(self) -> int:
+        return self.frame.shot
+
+
+@attrs.frozen
+class MovingObjects(Stage):
+    """Mask what moves against the camera's own motion, also while it rests for a moment.
+
+    Asks of every pixel whether its content stands at this place of the scene 6 to 15 frames earlier and later. Frames
+    are registered by a homography; a bounded local search forgives parallax, so that what stands still in front of the
+    background is left alone. A second pass asks only what the witnesses do not themselves mask. All masks are new: what
+    frames bring along is not used.
+
+    most: at most so many connected parts per frame, the largest; None: all.
+    min_area: parts smaller than this share of the picture are left out.
+    grow: pixels added around what was found.
+    Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
+    """
+
+    most: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional([attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    )
+    min_area: float = attrs.field(default=0.0005, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
+    grow: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for window, core in sliding(map(_scene, frames), RADIUS):
+            number = core.start
+            _look(window)
+            scene = window[number]
+            scene.mask = self._clean(_score(window, number))
+            scene.views.clear()
+            yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
+
+    def _clean(self, score: Array) -> Array:
+        """From a score to a mask, at the reduced size."""
+        mask = without_specks(seeded(score > LIKELY * UNIT, score > SURE * UNIT))
+        mask = large_parts(mask, self.min_area * mask.size, self.most)
+        return without_holes(mask, 0.002 * mask.size)
+
+    def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
+        if mask.shape != size:
+            mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+        return torch.from_numpy(grown(mask, self.grow).copy())
+
+
+def _scene(frame: Frame) -> _Scene:
+    picture: Array = frame.numpy()
+    h, w = frame.size
+    if max(h, w) > WIDTH:
+        share = WIDTH / max(h, w)
+        small = (max(1, round(w * share)), max(1, round(h * share)))
+        picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return _Scene(frame, picture, grey, corners(grey))
+
+
+def _look(window: tuple[_Scene, ...]) -> None:
+    """Compare all frames with their witnesses, where that was not done yet."""
+    for here, there in pairwise(window):
+        if here.to_next is None:
+            here.to_next = register(here.grey, there.grey, here.corners, np.eye(3), "similarity")
+    for number, scene in enumerate(window):
+        for distance in DISTANCES:
+            if number + distance < len(window):
+                other = window[number + distance]
+                if scene.frame.index not in other.views and other.mask is None:
+                    _compare(window, number, number + distance)
+
+
+def _compare(window: tuple[_Scene, ...], first: int, second: int) -> None:
+    """Let two frames testify for each other; one whose mask is made needs no witness any more."""
+    a, b = window[first], window[second]
+    start = np.eye(3)
+    for scene in window[first:second]:
+        start = np.asarray(scene.to_next) @ start
+    transform = register(a.grey, b.grey, a.corners, start)
+    reach = PARALLAX * (second - first) + 1.5
+    if a.mask is None:
+        a.views[b.frame.index] = _View(*compare(a.picture, b.picture, transform, reach))
+    b.views[a.frame.index] = _View(*compare(b.picture, a.picture, np.linalg.inv(transform), reach))
+
+
+def _score(window: tuple[_Scene, ...], number: int) -> Array:
+    """How far the content of a frame differs from what stands there at other times: h w, uint8, as of `compare`."""
+    scene = window[number]
+    sides = [others for others in _witnesses(window, scene) if others]
+    if not sides:
+        return np.zeros(scene.grey.shape, np.uint8)
+    masks = {other.frame.index: _guess(window, other) for others in sides for other in others}
+    telling = sides
+    if len(sides) == 1:  # at a shot's end the far witnesses alone outlast a foot that rests
+        far = [other for other in sides[0] if abs(other.frame.index - scene.frame.index) >= FAR]
+        telling = [far or sides[0]]
+    words = [median(_reports(scene, others, masks)) for others in telling]
+    score: Array = np.minimum.reduce(words)
+    unseen = np.minimum.reduce([report for others in sides for report in _reports(scene, others)])
+    previous = window[number - 1].mask if number else None
+    if previous is not None and previous.any():
+        rows, columns = (slice(0, n) for n in scene.grey.shape)
+        flow = dense_flow(scene.grey, window[number - 1].grey, "fast")
+        carried = sample(previous.astype(np.uint8), grid(rows, columns) + flow, nearest=True) > 0
+        held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in words])
+        score = np.where(carried & (score != BLIND), held, score)  # followed: one side's word is not enough to let go
+        unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
+    score = np.where(score == BLIND, unseen, score)
+    return np.where(score == BLIND, 0, score).astype(np.uint8)
+
+
+def _witnesses(window: tuple[_Scene, ...], scene: _Scene) -> tuple[list[_Scene], list[_Scene]]:
+    seen = [other for other in window if other.frame.index in scene.views]
+    return (
+        [other for other in seen if other.frame.index < scene.frame.index],
+        [other for other in seen if other.frame.index > scene.frame.index],
+    )
+
+
+def _guess(window: tuple[_Scene, ...], scene: _Scene) -> Array:
+    """The mask of a witness: its own, or a first one from what has been compared so far."""
+    if scene.mask is not None:
+        return scene.mask
+    if scene.guess is None or scene.guess[0] != len(scene.views):
+        sides = [others for others in _witnesses(window, scene) if others]
+        words = [median(_reports(scene, others)) for others in sides]
+        if len(words) == 1:  # one side cannot tell what left from what came: only what none of them shows
+            words = _reports(scene, sides[0])
+        score = np.minimum.reduce(words) if words else np.zeros(scene.grey.shape, np.uint8)
+        scene.guess = len(scene.views), without_specks((score > SURE * UNIT) & (score != BLIND))
+    return scene.guess[1]
+
+
+def _reports(scene: _Scene, others: list[_Scene], masks: dict[int, Array] | None = None) -> list[Array]:
+    """What the witnesses say, each h w, uint8; BLIND where they cannot see or, with `masks`, are masked themselves."""
+    reports = []
+    for other in others:
+        view = scene.views[other.frame.index]
+        report = view.distance
+        if masks is not None and masks[other.frame.index].any():
+            covered = sample(masks[other.frame.index].astype(np.uint8), view.at, nearest=True)
+            report = cv2.max(report, covered * np.uint8(BLIND))
+        reports.append(report)
+    return reports

@@ -1,0 +1,91 @@
+"""FlowEraser on drawn clips: what was behind is back, everything else is untouched."""
+
+import numpy as np
+import pytest
+import torch
+
+from peanut import UsageError
+from peanut.frame import Frame
+from peanut.stages.flow_eraser import FlowEraser
+
+
+def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
+    """A rough, unrepeated pattern: h w 3, uint8."""
+    random = np.random.default_rng(seed)
+    layers = [
+        np.kron(random.integers(0, 256, (h // n + 1, w // n + 1, 3)), np.ones((n, n, 1)))[:h, :w] for n in (2, 5, 16)
+    ]
+    return np.mean(layers, axis=0).astype(np.uint8)
+
+
+def panning(length: int, h: int = 72, w: int = 96, speed: int = 1) -> np.ndarray:
+    """A camera that moves sideways over a still pattern: t h w 3."""
+    wide = texture(h, w + speed * length)
+    return np.stack([wide[:, speed * t : speed * t + w] for t in range(length)])
+
+
+def clip(pictures: np.ndarray, masks: np.ndarray, shots: list[int] | None = None) -> list[Frame]:
+    """Frames in whose holes stands a loud red."""
+    painted = np.where(masks[..., None], np.uint8([255, 0, 0]), pictures)
+    frames = [Frame.from_numpy(p, index=i, mask=m) for i, (p, m) in enumerate(zip(painted, masks, strict=True))]
+    return [f.with_shot(s) for f, s in zip(frames, shots or [0] * len(frames), strict=True)]
+
+
+def square(length: int, h: int, w: int, speed: int, size: int = 14) -> np.ndarray:
+    masks = np.zeros((length, h, w), bool)
+    for t in range(length):
+        masks[t, 20 : 20 + size, 4 + speed * t : 4 + speed * t + size] = True
+    return masks
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2))))
+
+
+@pytest.mark.parametrize("preset", ["quality", "live"])
+def test_what_was_behind_a_moving_hole_is_back(preset):
+    truth, masks = panning(12), square(12, 72, 96, speed=5)
+    erased = list(FlowEraser(preset=preset)(iter(clip(truth, masks))))
+    for frame, true, mask in zip(erased, truth, masks, strict=True):
+        assert psnr(frame.numpy()[mask], true[mask]) > 30
+        assert np.array_equal(frame.numpy()[~mask], true[~mask])
+
+
+def test_a_frame_with_nothing_masked_is_the_same_object():
+    frames = clip(panning(3), np.zeros((3, 72, 96), bool))
+    assert all(a is b for a, b in zip(FlowEraser()(iter(frames)), frames, strict=True))
+
+
+def test_a_frame_without_a_mask_is_refused():
+    with pytest.raises(UsageError, match=r"FlowEraser needs masks: put masks\(path\), MovingObjects"):
+        list(FlowEraser()(iter([Frame.from_numpy(texture(32, 32))])))
+
+
+def test_an_unknown_preset_is_refused_when_built():
+    with pytest.raises(ValueError, match="preset"):
+        FlowEraser(preset="best")
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [np.s_[:, :], np.s_[:0, :0], np.s_[10:11, 10:11], np.s_[:1, :], np.s_[:, -3:], np.s_[30:, 40:]],
+    ids=["everything", "nothing", "one pixel", "top row", "right border", "corner"],
+)
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("size", [(72, 96), (9, 7), (1, 1)])
+def test_any_hole_comes_out_once_and_changes_nothing_outside(hole, length, size):
+    pictures, masks = panning(length, *size), np.zeros((length, *size), bool)
+    masks[(slice(None), *hole)] = True
+    frames = clip(pictures, masks)
+    erased = list(FlowEraser()(iter(frames)))
+    assert [f.index for f in erased] == list(range(length))
+    for before, after in zip(frames, erased, strict=True):
+        assert torch.equal(before.image[:, ~before.mask], after.image[:, ~before.mask])
+
+
+def test_no_pixel_crosses_a_cut():
+    pictures, masks = panning(8), square(8, 72, 96, speed=5)
+    pictures[4:] = 255 - pictures[4:] // 4
+    alone = [*FlowEraser()(iter(clip(pictures, masks)[:4])), *FlowEraser()(iter(clip(pictures, masks)[4:]))]
+    together = FlowEraser()(iter(clip(pictures, masks, [0] * 4 + [1] * 4)))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(alone, together, strict=True))

@@ -1,0 +1,56 @@
+"""MovingObjects on drawn clips: what moves is found, what the camera moves is not."""
+
+import numpy as np
+import pytest
+import torch
+
+from peanut.frame import Frame
+from peanut.stages.moving_objects import MovingObjects
+from tests.test_flow_eraser import panning, texture
+
+
+def walker(length: int, rests: range = range(0)) -> tuple[list[Frame], np.ndarray]:
+    """A textured block that walks over a panning background, standing still in the frames of `rests`."""
+    pictures, masks, block = panning(length, 120, 160), np.zeros((length, 120, 160), bool), texture(40, 18, seed=1) // 2
+    x = 4
+    for t in range(length):
+        x += 0 if t in rests else 4
+        pictures[t, 40:80, x : x + 18] = block
+        masks[t, 40:80, x : x + 18] = True
+    return [Frame.from_numpy(p, index=i) for i, p in enumerate(pictures)], masks
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max(1, (a | b).sum()))
+
+
+def test_a_walker_is_found_in_every_frame():
+    frames, truth = walker(32)
+    found = [f.mask.numpy() for f in MovingObjects()(iter(frames))]
+    assert min(iou(a, b) for a, b in zip(found, truth, strict=True)) > 0.5
+
+
+def test_a_moving_camera_alone_gives_empty_masks():
+    frames = [Frame.from_numpy(p, index=i) for i, p in enumerate(panning(20, 120, 160))]
+    assert not any(f.mask.any() for f in MovingObjects()(iter(frames)))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("size", [(120, 160), (1, 1), (5, 40)])
+def test_short_shots_and_small_pictures_pass(length, size):
+    frames = [Frame.from_numpy(p, index=i) for i, p in enumerate(panning(length, *size))]
+    found = list(MovingObjects()(iter(frames)))
+    assert [f.index for f in found] == list(range(length))
+    assert all(f.mask.shape == size for f in found)
+
+
+def test_the_same_frames_give_the_same_masks():
+    frames, _ = walker(18)
+    stage = MovingObjects(grow=2)
+    assert all(torch.equal(a.mask, b.mask) for a, b in zip(stage(iter(frames)), stage(iter(frames)), strict=True))
+
+
+@pytest.mark.parametrize("wrong", [{"most": 0}, {"min_area": 1.5}, {"grow": -1}, {"grow": 1.5}])
+def test_wrong_settings_are_refused_when_built(wrong):
+    with pytest.raises((ValueError, TypeError)):
+        MovingObjects(**wrong)
