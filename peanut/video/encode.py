@@ -1,0 +1,146 @@
+"""One video file being written: colours converted and tagged, exact times, the source's other streams beside it."""
+
+import logging
+import math
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import av.error
+from av.video.reformatter import Interpolation
+
+from peanut.errors import UsageError
+from peanut.frame import Colour, Frame
+from peanut.video.carry import Carried
+
+log = logging.getLogger(__name__)
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+PLAYABLE_ALL_THE_TIME = {
+    "mp4": {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "avoid_negative_ts": "disabled"},
+    "mov": {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "avoid_negative_ts": "disabled"},
+    "matroska": {"cluster_time_limit": "1000"},
+    "webm": {"cluster_time_limit": "1000"},
+}
+"""A run that is killed leaves all but the last seconds: pieces of one second reach the disk as they are done."""
+TICKS = 360_000
+"""Ticks a second in which the times of all usual frame rates are whole, 24000/1001 included."""
+BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1)
+QUALITY_LEVELS = {"libx264": "crf", "libx265": "crf", "libvpx-vp9": "crf", "libsvtav1": "crf", "libaom-av1": "crf"}
+
+
+class VideoOutput:
+    """An open file that takes frames of one size.
+
+    first: the first frame; it decides size, colours, and what the time zero is. source: the open container of the
+    source, or None. Raises UsageError for settings that the encoder refuses.
+    """
+
+    def __init__(
+        self,
+        target: str | BinaryIO,
+        kind: str,
+        first: Frame,
+        *,
+        codec: str,
+        crf: float,
+        pixel_format: str | None,
+        source: Any,
+        audio: bool,
+        subtitles: bool,
+        metadata: bool,
+    ) -> None:
+        self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
+        self.count, self._last = 0, -1
+        self.fps = Fraction(25) if first.source is None or not first.source.fps else first.source.fps
+        self.shift = Fraction(0) if _untrimmed(first, source) else first.time
+        own = first.source.colour if first.source is not None else None
+        self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
+        options = {"flush_packets": "1", **PLAYABLE_ALL_THE_TIME[kind]}
+        self.container = av.open(target, "w", format=kind, options=options)
+        try:
+            self.time_base = _time_base(source)
+            self._add_video(codec, crf, pixel_format)
+            if metadata and source is not None:
+                self.container.metadata.update(source.metadata)
+            self.carried = Carried(source, self.container, self.shift, audio=audio, subtitles=subtitles)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _add_video(self, codec: str, crf: float, pixel_format: str | None) -> None:
+        h, w = self.size
+        options = {QUALITY_LEVELS[codec]: f"{crf:g}"} if codec in QUALITY_LEVELS else {}
+        if codec.startswith("libvpx"):
+            options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
+        odd = bool(h % 2 or w % 2)
+        self.pixel_format = pixel_format or ("yuv444p" if odd and not codec.startswith("libvpx") else "yuv420p")
+        if odd and pixel_format is None and self.pixel_format == "yuv444p":
+            log.warning("%s: %dx%d is odd, which yuv420p cannot hold; written as yuv444p.", self.name, w, h)
+        stream: Any = self.container.add_stream(codec, rate=self.fps, options=options)
+        stream.width, stream.height, stream.pix_fmt = w, h, self.pixel_format
+        context = stream.codec_context
+        context.time_base = self.time_base
+        context.thread_type = "AUTO"
+        context.color_range = 2 if self.colour.full_range else 1
+        context.colorspace = self.colour.matrix
+        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        try:
+            context.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise UsageError(
+                f"write: {codec} refuses {w}x{h} in {self.pixel_format} with {options or 'no options'}: {error}"
+            ) from error
+        self.stream = stream
+
+    def add(self, frame: Frame) -> None:
+        """Write a frame. Raises UsageError if it has another size than the first."""
+        if frame.size != self.size:
+            (h, w), (first_h, first_w) = frame.size, self.size
+            raise UsageError(
+                f"write: frame {frame.index} is {w}x{h}, the video is {first_w}x{first_h}: put resize() before write."
+            )
+        picture = av.VideoFrame.from_ndarray(frame.numpy(), "rgb24").reformat(
+            format=self.pixel_format,
+            dst_colorspace=self.colour.matrix,
+            dst_color_range=2 if self.colour.full_range else 1,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+        )
+        picture.colorspace, picture.color_range = self.colour.matrix, 2 if self.colour.full_range else 1
+        picture.color_primaries, picture.color_trc = self.colour.primaries, self.colour.transfer
+        stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
+        picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
+        picture.duration = max(1, round(1 / self.fps / self.time_base))
+        self.container.mux(self.stream.encode(picture))
+        self.carried.write_until(frame.time)
+        self.count += 1
+        self._end = frame.time + 1 / self.fps
+
+    def close(self) -> None:
+        """Finish the file: it is complete and playable after this."""
+        try:
+            if self.count:
+                self.container.mux(self.stream.encode(None))
+                self.carried.finish(self._end)
+        except BaseException:
+            self._abandon()
+            raise
+        self.container.close()
+
+    def _abandon(self) -> None:
+        """Close what could not be finished; the error that led here is the one to tell."""
+        try:
+            self.container.close()
+        except (OSError, av.error.FFmpegError) as error:
+            log.debug("%s could not be closed: %s", self.name, error)
+
+
+def _untrimmed(first: Frame, source: Any) -> bool:
+    return source is not None and first.source is not None and not first.source.start
+
+
+def _time_base(source: Any) -> Fraction:
+    """Ticks in which the source's times, and those of all usual rates, are whole."""
+    own = source.streams.video[0].time_base if source is not None and source.streams.video else None
+    ticks = TICKS if own is None else math.lcm(TICKS, own.denominator)
+    return Fraction(1, ticks) if ticks <= 10**8 or own is None else own
