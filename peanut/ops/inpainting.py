@@ -21,14 +21,11 @@ def fill_smooth(x: Array, known: Array) -> Array:
         values, weight = levels[-1]
         h, w = weight.shape
         half = ((w + 1) // 2, (h + 1) // 2)
-        padding = (0, h % 2, 0, w % 2)
-        total = cv2.resize(
-            cv2.copyMakeBorder(values, *padding, cv2.BORDER_CONSTANT), half, interpolation=cv2.INTER_AREA
-        )
-        share = cv2.resize(
-            cv2.copyMakeBorder(weight, *padding, cv2.BORDER_CONSTANT), half, interpolation=cv2.INTER_AREA
-        )
-        total = total.reshape(*share.shape, -1)
+        both = np.dstack([values, weight])
+        if h % 2 or w % 2:
+            both = cv2.copyMakeBorder(both, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT)
+        both = cv2.resize(both, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
+        total, share = both[..., :-1], both[..., -1]
         mean = total / np.maximum(share, 1e-6)[..., None]
         weight = np.minimum(share * 4, 1)  # one known pixel of four is enough to count in full
         levels.append((mean * weight[..., None], weight))

@@ -31,6 +31,7 @@ def dense_flow(grey: Array, other: Array, preset: Literal["ultrafast", "fast", "
         raise ValueError(f"dense_flow: both pictures must have one size, got {grey.shape} and {other.shape}.")
     if min(grey.shape) < SMALLEST:
         return np.zeros((*grey.shape, 2), np.float32)
+    grey, other = np.ascontiguousarray(grey), np.ascontiguousarray(other)
     start = np.zeros((*grey.shape, 2), np.float32)
     return np.asarray(cv2.DISOpticalFlow_create(_PRESETS[preset]).calc(grey, other, start))  # type: ignore[attr-defined]
 

@@ -9,29 +9,49 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from peanut.buffers import sliding
+from peanut.buffers import References, sliding
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.ops.blending import blend, surrounding_error, trust
 from peanut.ops.inpainting import fill_smooth
 from peanut.ops.morphology import boxes, grown
 from peanut.ops.optical_flow import dense_flow, grid, sample, within
-from peanut.ops.registration import corners, move, register
+from peanut.ops.registration import corners, move, register, registered
 from peanut.pipeline import Stage
 
 Array = npt.NDArray[Any]
-Preset = Literal["quality", "live"]
+Box = tuple[slice, slice]
 
 UNTRUSTED = 8
 """Pixels around a hole in which the flow is bent by what fills the hole."""
 MARGIN = 40
 """Pixels around a hole whose known content judges the candidates."""
-RADIUS = {"quality": 20, "live": 8}
-BEST = 12
-"""How many candidates are blended."""
-ENOUGH = 24
-"""Candidates per pixel that fit well after which no farther frame is asked."""
-FITS = 4.0
-"""Grey levels of error up to which a candidate fits well."""
+PER_FRAME = 0.1
+"""Grey levels that a source costs for every frame of its distance."""
+
+
+@attrs.frozen
+class _Preset:
+    """What a preset looks at; distances in frames."""
+
+    radius: int
+    flow: Literal["fast", "medium"]
+    chained: int
+    """Up to which distance flow is chained from frame to frame."""
+    plain: int
+    """Up to which distance the chained homographies are used as they are; beyond, each is registered anew."""
+    local: frozenset[int]
+    """At which distances the registered picture is aligned once more by flow."""
+    references: int
+    """How many frames before the window are kept."""
+
+
+PRESETS = {
+    "quality": _Preset(30, "medium", 20, 6, frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30)), 4),
+    "live": _Preset(10, "fast", 10, 10, frozenset(), 0),
+}
+REFERENCE_EVERY = 10
+"""Frames between references before the window."""
 
 
 @attrs.define(eq=False)
@@ -40,8 +60,13 @@ class _Scene:
 
     frame: Frame
     hole: Array
-    preset: Preset
-    _known: dict[str, Any] = attrs.field(factory=dict)
+    preset: _Preset
+    flows: dict[int, Array] = attrs.field(factory=dict)
+    motions: dict[int, Array] = attrs.field(factory=dict)
+    _picture: Array | None = None
+    _grey: Array | None = None
+    _corners: Array | None = None
+    _around: Array | None = None
 
     @property
     def shot(self) -> int:
@@ -50,143 +75,193 @@ class _Scene:
     @property
     def picture(self) -> Array:
         """h w 4, uint8: RGB, and 255 where it is known."""
-        if "picture" not in self._known:
-            self._known["picture"] = np.dstack([self.frame.numpy(), np.where(self.hole, 0, 255).astype(np.uint8)])
-        return np.asarray(self._known["picture"])
+        if self._picture is None:
+            self._picture = np.dstack([self.frame.numpy(), np.where(self.hole, 0, 255).astype(np.uint8)])
+        return self._picture
 
     @property
     def grey(self) -> Array:
         """h w, uint8, the hole filled smoothly: what motion is measured on."""
-        if "grey" not in self._known:
-            grey = cv2.cvtColor(self.picture, cv2.COLOR_RGBA2GRAY)
-            if self.hole.any():
-                smooth = fill_smooth(grey[..., None].astype(np.float32), ~self.hole)
-                grey = np.clip(np.rint(smooth[..., 0]), 0, 255).astype(np.uint8)
-            self._known["grey"] = grey
-        return np.asarray(self._known["grey"])
+        if self._grey is None:
+            grey: Array = cv2.cvtColor(self.picture, cv2.COLOR_RGBA2GRAY)
+            for box in boxes(self.hole, UNTRUSTED):
+                smooth = fill_smooth(grey[box][..., None].astype(np.float32), ~self.hole[box])
+                grey[box] = np.clip(np.rint(smooth[..., 0]), 0, 255)
+            self._grey = grey
+        return self._grey
+
+    @property
+    def around(self) -> Array:
+        """h w, bool: the hole and the ring around it in which flow is not trusted."""
+        if self._around is None:
+            self._around = grown(self.hole, UNTRUSTED)
+        return self._around
+
+    @property
+    def corners(self) -> Array:
+        if self._corners is None:
+            self._corners = corners(self.grey, ~self.around)
+        return self._corners
 
     def flow_to(self, other: "_Scene") -> Array:
         """Dense flow to a neighbour, in and around both holes completed from farther out: h w 2, pixels."""
-        key = f"flow {other.frame.index}"
-        if key not in self._known:
-            flow = dense_flow(self.grey, other.grey, "medium" if self.preset == "quality" else "fast")
-            doubt = grown(self.hole, UNTRUSTED)
-            if other.hole.any():
-                rows, columns = (slice(0, n) for n in doubt.shape)
-                theirs = grown(other.hole, UNTRUSTED).astype(np.uint8)
-                doubt = doubt | (sample(theirs, grid(rows, columns) + flow, nearest=True) > 0)
-            self._known[key] = fill_smooth(flow, ~doubt) if doubt.any() else flow
-        return np.asarray(self._known[key])
+        number = other.frame.index
+        if number not in self.flows:
+            flow = dense_flow(self.grey, other.grey, self.preset.flow)
+            self.flows[number] = complete(flow, self.around | _lands_in(other, flow))
+        return self.flows[number]
 
-    def motion_to(self, other: "_Scene") -> Array:
-        """Homography to a neighbour: 3 3."""
-        key = f"motion {other.frame.index}"
-        if key not in self._known:
-            points = corners(self.grey, ~grown(self.hole, UNTRUSTED))
-            self._known[key] = register(self.grey, other.grey, points, np.eye(3))
-            other._known[f"motion {self.frame.index}"] = np.linalg.inv(self._known[key])
-        return np.asarray(self._known[key])
+    def motion_to(self, other: "_Scene", guess: Array | None = None) -> Array:
+        """Homography to a neighbour, or to a frame farther off from a guess: 3 3."""
+        number = other.frame.index
+        if number not in self.motions:
+            start = np.eye(3) if guess is None else guess
+            self.motions[number] = register(self.grey, other.grey, self.corners, start, check=guess is None)
+            other.motions[self.frame.index] = np.linalg.inv(self.motions[number])
+        return self.motions[number]
+
+
+def complete(flow: Array, doubt: Array) -> Array:
+    """A flow with what is in doubt bent smoothly over from around: h w 2."""
+    return fill_smooth(flow, ~doubt) if doubt.any() else flow
+
+
+def _lands_in(other: _Scene, flow: Array) -> Array:
+    """Where a flow leads into or close to the hole of a neighbour: h w, bool."""
+    if not other.hole.any():
+        return np.zeros(other.hole.shape, bool)
+    start = grid(*(slice(0, n) for n in other.hole.shape))
+    return sample(other.around.view(np.uint8), start + flow, nearest=True) > 0
 
 
 @attrs.frozen
 class FlowEraser(Stage):
     """Fill the masked pixels with what the same video shows there at other times, and smoothly where it never does.
 
-    Every other frame of the window is a source twice over: looked up along dense flow that is completed inside the
-    holes, and along the homographies of the camera. A source is judged, per pixel, by how well it shows what is known
-    around the hole, and by its distance in time; the best are blended. Everything outside the mask stays bit for bit
-    as it is, and a frame with nothing masked passes through as the same object.
+    Every other frame of the window is a source several times over: looked up along dense flow chained from frame to
+    frame, along the homography of the camera, and along that homography with a flow of its own. Each source is judged,
+    per pixel, by how well it shows what is known around the hole, and by its distance in time; the best are averaged,
+    and give way to a smooth filling as far as they are in doubt. What is left of a seam is spread over the hole.
+    Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object.
 
-    preset: "quality" looks 20 frames far to both sides, "live" 8.
-    Latency: 20 frames (live: 8). Holds: 41 frames (17) and about 40 bytes per pixel of each, in which the flows.
+    The layer `filled_from` (h w, int16) says where pixels come from: 0 the frame itself, n > 0 a frame n frames away,
+    -1 invented.
+
+    preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
+    "live" looks 10 frames far.
+    Latency: 30 frames (live: 10). Holds: 65 frames (21), and up to 22 bytes per pixel of each, in which the flows.
     Raises UsageError for a frame without a mask.
     """
 
-    preset: Preset = attrs.field(default="quality", validator=attrs.validators.in_(tuple(RADIUS)))
+    preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        for window, core in sliding((_scene(frame, self.preset) for frame in frames), RADIUS[self.preset]):
-            for number in range(core.start, core.stop):
-                scene = window[number]
-                yield _erase(window, number) if scene.hole.any() else scene.frame
+        preset = PRESETS[self.preset]
+        references: References[_Scene] = References(REFERENCE_EVERY, preset.references)
+        for window, core in sliding((_scene(frame, preset) for frame in frames), preset.radius):
+            scene, number = window[core.start], core.start
+            yield _erase(window, number, references.pick(window)) if scene.hole.any() else scene.frame
+            if preset.references:
+                references.add(scene)
+            for past in window[: max(0, number + 1 - preset.chained)]:
+                past.flows.clear()
 
 
-def _scene(frame: Frame, preset: Preset) -> _Scene:
+def _scene(frame: Frame, preset: _Preset) -> _Scene:
     if frame.mask is None:
         raise UsageError("FlowEraser needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
     return _Scene(frame, frame.mask.numpy(), preset)
 
 
-def _erase(window: tuple[_Scene, ...], number: int) -> Frame:
+def _erase(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...]) -> Frame:
     """The frame with its hole filled."""
     scene = window[number]
     picture = scene.picture[..., :3].copy()
+    filled_from = np.zeros(scene.hole.shape, np.int16)
     for box in boxes(scene.hole, MARGIN):
         hole = scene.hole[box]
-        picture[box][hole] = _fill(window, number, box)
-    return scene.frame.with_image(torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))))
+        picture[box][hole], filled_from[box][hole] = _fill(window, number, references, box)
+    image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+    return scene.frame.with_image(image).with_layer("filled_from", torch.from_numpy(filled_from))
 
 
-def _fill(window: tuple[_Scene, ...], number: int, box: tuple[slice, slice]) -> Array:
-    """What stands behind the masked pixels of a box: n 3, uint8."""
+def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...], box: Box) -> tuple[Array, Array]:
+    """What stands behind the masked pixels of a box: n 3, uint8, and from how many frames away: n, int16."""
     scene = window[number]
-    hole, target = scene.hole[box], cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
-    where = np.nonzero(hole)
-    colours, costs = [], []
-    good = np.zeros(len(where[0]), np.int64)
-    for distance, at, other in _sources(window, number, box):
+    hole = scene.hole[box]
+    target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
+    band = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the rim, where seams are seen
+    where = np.nonzero(band)
+    inside = hole[where]
+    colours, costs, distances = [], [], []
+    for distance, at, other in _sources(window, number, references, box):
         seen = sample(other.picture, at)
         usable = (seen[..., 3] == 255) & within(at, other.hole.shape)
-        error = _error(cv2.absdiff(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target), usable & ~hole)[where]
-        usable = usable[where]
+        error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
         colours.append(seen[..., :3][where])
-        costs.append(np.where(usable, error + 0.1 * distance, np.inf))
-        good += usable & (error < FITS)
-        if good.min() >= ENOUGH:
-            break
-    mixed, found = _blend(np.array(colours), np.array(costs)) if colours else (None, np.zeros(len(good), bool))
-    if found.all() and mixed is not None:
-        return mixed
-    invented = cv2.inpaint(scene.picture[box][..., :3].copy(), hole.astype(np.uint8), 5, cv2.INPAINT_TELEA)[where]
-    return invented if mixed is None else np.where(found[:, None], mixed, invented)
+        costs.append(np.where(usable[where], error[where] + np.float32(PER_FRAME * distance), np.float32(np.inf)))
+        distances.append(distance)
+    true = scene.picture[box][..., :3]
+    smooth = fill_smooth(true.astype(np.float32), ~hole)[where]
+    if not colours:
+        return _to_bytes(smooth[inside]), np.full(inside.sum(), -1, np.int16)
+    blended = blend(np.array(colours), np.array(costs))
+    share = trust(blended, smooth, where, hole.shape)
+    mixed = share[:, None] * blended.colour + (1 - share[:, None]) * smooth
+    mixed += _seam(true[where] - mixed, inside, where, hole.shape)
+    origin = np.where(share > 0.5, np.array(distances)[blended.best], -1).astype(np.int16)
+    return _to_bytes(mixed[inside]), origin[inside]
 
 
-def _sources(window: tuple[_Scene, ...], number: int, box: tuple[slice, slice]) -> Iterator[tuple[int, Array, _Scene]]:
-    """Where the pixels of a box lie in the other frames, nearest first: (distance in frames, positions, frame)."""
-    start = grid(*box)
+def _seam(difference: Array, inside: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:
+    """What is missing at the rim of a hole, spread smoothly over the hole: n 3, float32."""
+    missing, rim = np.zeros((*size, 3), np.float32), np.zeros(size, bool)
+    missing[where], rim[where] = difference, ~inside
+    return fill_smooth(missing, rim)[where]
+
+
+def _to_bytes(colours: Array) -> Array:
+    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
+
+
+def _sources(
+    window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...], box: Box
+) -> Iterator[tuple[int, Array, _Scene]]:
+    """Where the pixels of a box lie in other frames, nearest first: (distance in frames, positions, frame)."""
+    scene, start = window[number], grid(*box)
+    preset = scene.preset
     walks = {step: (start, np.eye(3)) for step in (-1, 1)}
-    for distance in range(1, len(window)):
-        for step, (at, motion) in walks.items():
+    for distance in range(1, preset.radius + 1):
+        for step in walks:
             here, there = number + step * (distance - 1), number + step * distance
-            if 0 <= there < len(window):
-                at = at + sample(window[here].flow_to(window[there]), at)
-                motion = window[here].motion_to(window[there]) @ motion
-                walks[step] = at, motion
-                yield distance, at, window[there]
-                yield distance, move(start, motion), window[there]
+            if not 0 <= there < len(window):
+                continue
+            at, motion = walks[step]
+            other = window[there]
+            motion = window[here].motion_to(other) @ motion
+            if distance <= preset.chained:
+                at = at + sample(window[here].flow_to(other), at)
+                yield distance, at, other
+            walks[step] = at, motion
+            if distance > preset.plain:
+                motion = scene.motion_to(other, motion)
+            yield distance, move(start, motion), other
+            if distance in preset.local:
+                yield distance, _aligned(scene, other, move(start, motion), box), other
+    for other in references:
+        still = registered(scene.grey, other.grey, scene.corners)
+        if still is not None:
+            distance = abs(scene.frame.index - other.frame.index)
+            yield distance, move(start, still), other
+            yield distance, _aligned(scene, other, move(start, still), box), other
 
 
-def _error(difference: Array, known: Array) -> Array:
-    """Mean difference of the known pixels near each pixel, the nearest counting most: h w, float32, grey levels."""
-    weight = known.astype(np.float32)
-    both = np.dstack([difference * weight, weight])
-    total = np.full_like(both, 1e-6) * np.array([20, 1], np.float32)  # nothing known anywhere near: 20 levels
-    for size, share in ((9, 1.0), (33, 0.1), (129, 0.01)):
-        total += share * cv2.blur(both, (size, size), borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(total[..., 0] / total[..., 1])
-
-
-def _blend(colours: Array, costs: Array) -> tuple[Array, Array]:
-    """The mean of the best candidates by cost: n 3, uint8, and where there is any: n, bool.
-
-    colours: k n 3, uint8. costs: k n, grey levels, inf where a candidate shows nothing.
-    """
-    if len(costs) > BEST:
-        best = np.argpartition(costs, BEST - 1, axis=0)[:BEST]
-        costs = np.take_along_axis(costs, best, axis=0)
-        colours = np.take_along_axis(colours, best[..., None], axis=0)
-    least = costs.min(axis=0)
-    found = np.isfinite(least)
-    weights = np.where(np.isfinite(costs), np.exp((np.where(found, least, 0) - costs) / 2), 0)
-    mean = np.einsum("kn,knc->nc", weights, colours) / np.maximum(weights.sum(axis=0), 1e-6)[:, None]
-    return np.rint(mean).astype(np.uint8), found
+def _aligned(scene: _Scene, other: _Scene, at: Array, box: Box) -> Array:
+    """Positions improved by the flow between a box and what is looked up there; smooth where that does not fit."""
+    grey, seen = scene.grey[box], sample(other.grey, at)
+    flow = dense_flow(grey, seen, "fast")
+    start = grid(slice(0, grey.shape[0]), slice(0, grey.shape[1]))
+    doubt = cv2.blur(cv2.absdiff(sample(seen, start + flow), grey), (7, 7)) > 10
+    doubt |= scene.around[box]
+    doubt |= sample(other.around.view(np.uint8), at, nearest=True) > 0
+    return at + complete(flow, doubt)
