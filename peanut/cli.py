@@ -75,7 +75,13 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
 @click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
 @click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (not in this version).")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
-@click.option("--crf", type=click.IntRange(0, 63), help="Quality of the video written; lower is better and larger.")
+@click.option(
+    "--crf",
+    type=click.IntRange(0, 63),
+    default=16,
+    show_default=True,
+    help="Quality of the video written; lower is better and larger.",
+)
 @click.option("--audio/--no-audio", default=True, help="Carry the sound over (on by default).")
 def erase(
     source: str,
@@ -89,7 +95,7 @@ def erase(
     moving: bool,
     prompt: str | None,
     grow: int,
-    crf: int | None,
+    crf: int,
     audio: bool,
 ) -> None:
     """Read IN, remove what the masks cover, write OUT.
@@ -102,8 +108,7 @@ def erase(
     finder = _finder(masks, moving, prompt, grow)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
     pipeline = frames | peanut.prefetch(4) | finder | peanut.FlowEraser() | peanut.prefetch(4)
-    options = {} if crf is None else {"crf": crf}
-    _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, **options), output, dry_run)
+    _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
 
 
 @cli.command()
@@ -138,7 +143,7 @@ def masks(
         sink = peanut.write(output, overwrite=overwrite)
         _run(frames | peanut.overlay(), sink, output, dry_run)
     else:
-        _run(frames | peanut.mask_images(), peanut.write_masks(output, overwrite=overwrite), output, dry_run)
+        _run(frames, peanut.write_masks(output, overwrite=overwrite), output, dry_run)
 
 
 @cli.command()

@@ -7,6 +7,7 @@ error when all is out.
 
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
@@ -31,13 +32,17 @@ class FrameStage(Protocol):
     def __call__(self, frames: Iterator[Frame], /) -> Iterable[Frame]: ...
 
 
-class Stage:
+class Stage(ABC):
     """Base class of stages with settings: an attrs class with `__call__(self, frames)`; gives it `|`.
 
     What a run knows lives in the iterator that `__call__` returns, never in the stage: one stage can run many times at
     once. The iterator that a stage receives has `.error` (None, or what ended it early) and `.pushed` (True in a
     session, where a stage must not run ahead).
     """
+
+    @abstractmethod
+    def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
+        """The frames that come out when `frames` go in."""
 
     def __or__(self, other: "FrameStage") -> "Pipeline":
         return Pipeline(stages=_flat(self)) | other
@@ -100,9 +105,9 @@ def _refuse_unbuilt(name: str) -> NoReturn:
 def label(stage: Any) -> str:
     """How a stage is shown: as it says itself, or its name with those settings that are not the default."""
     kind: Any = type(stage)
-    if isinstance(stage, Stage) and kind.__str__ is not object.__str__:
+    if attrs.has(kind) and kind.__str__ is not object.__str__:
         return str(stage)
-    if isinstance(stage, Stage) and attrs.has(kind):
+    if attrs.has(kind):
         fields = [field for field in attrs.fields(kind) if field.init and field.repr]
         shown = [(field, getattr(stage, field.name)) for field in fields]
         told = [f"{field.alias}={value!r}" for field, value in shown if repr(value) != repr(_default(field))]
@@ -360,7 +365,7 @@ class Pipeline(Stage):
             raise UsageError(f"this pipeline has no source: put peanut.read(path) before {self}.")
         return self._run(self.source)
 
-    def __call__(self, frames: Iterable[Frame]) -> Run:
+    def __call__(self, frames: Iterable[Frame], /) -> Run:
         if self.source is not None:
             raise UsageError(f"this pipeline has a source of its own and takes no frames: {self}")
         return self._run(frames)

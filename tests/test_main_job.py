@@ -25,8 +25,8 @@ def test_the_walker_is_gone_and_the_rest_is_untouched(walker, tmp_path):
     masks = peanut.read(walker.masks, shots=False)
     for old, new, background, mask in zip(before, after, walker.background, masks, strict=True):
         hole = mask.image[0] > 127
-        assert psnr(new.image[:, hole], background[:, hole]) > 28  # dB: what stood behind is back
-        assert psnr(new.image[:, ~hole], old.image[:, ~hole]) > 36  # the loss of the codec, no more
+        assert psnr(new.image[:, hole], background[:, hole]) > 32  # dB: what stood behind is back
+        assert psnr(new.image[:, ~hole], old.image[:, ~hole]) > 38  # the loss of the codec, no more
 
 
 def test_what_moves_is_found_and_the_street_is_left_alone(walker):

@@ -28,8 +28,9 @@ class Walker:
 
 def street() -> np.ndarray:
     """A textured picture, h 2w 3, in which every place looks different."""
-    noise = np.random.default_rng(7).integers(0, 256, (H // 6, 2 * W // 6, 3), dtype=np.uint8)
-    return cv2.GaussianBlur(cv2.resize(noise, (2 * W, H), interpolation=cv2.INTER_CUBIC), (0, 0), 1.5)
+    noise = np.random.default_rng(7).integers(40, 216, (H // 6, 2 * W // 6), dtype=np.uint8)
+    grey = cv2.GaussianBlur(cv2.resize(noise, (2 * W, H), interpolation=cv2.INTER_CUBIC), (0, 0), 1.5)
+    return np.stack([grey, 0.9 * grey, 0.8 * grey + 20], axis=2).astype(np.uint8)
 
 
 def draw(number: int, texture: np.ndarray, with_walker: bool) -> tuple[np.ndarray, np.ndarray]:

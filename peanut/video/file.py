@@ -19,7 +19,6 @@ import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
-from peanut.pipeline import Stage
 from peanut.video.colour import colour_of, orientation, to_rgb, upright
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ PEEK = 1 << 16
 
 
 @attrs.frozen(repr=False)
-class VideoFile(Stage):
+class VideoFile:
     """The frames of a video file, standard input (`-`) or binary file object; iterates any number of times.
 
     start, stop: seconds, stop excluded. max_size: longest side in pixels.
@@ -91,7 +90,7 @@ def expected_frames(container: Any, start: Fraction, stop: Fraction | None) -> i
         return None
     begin = max(start, (stream.start_time or 0) * stream.time_base)
     end = min(time for time in (length, stop) if time is not None)
-    return max(0, int(round((end - begin) * rate)))
+    return max(0, round(Fraction((end - begin) * rate)))
 
 
 def length_of(container: Any) -> Fraction | None:
@@ -262,7 +261,7 @@ def _seekable_input(path: str | BinaryIO, stack: ExitStack) -> str | BinaryIO:
 
 
 def _from_pipe(pipe: BinaryIO, stack: ExitStack) -> str | BinaryIO:
-    buffered: Any = pipe if isinstance(pipe, BufferedReader) else BufferedReader(pipe, PEEK)  # type: ignore[type-var]
+    buffered: Any = pipe if isinstance(pipe, BufferedReader) else BufferedReader(pipe, PEEK)
     head = buffered.peek(PEEK)
     if head[4:8] != b"ftyp" or _index_comes_first(head):
         return _Forward(buffered)  # type: ignore[return-value]

@@ -74,7 +74,7 @@ def overlay(colour: tuple[int, int, int] = (255, 40, 40), alpha: float = 0.5) ->
     """
     if len(colour) != 3 or not all(0 <= value <= 255 for value in colour) or not 0 <= alpha <= 1:
         raise UsageError(f"overlay: colour must be RGB, 0 to 255, and alpha 0 to 1, got {colour} and {alpha}.")
-    return _overlay(tuple(colour), alpha)
+    return _overlay(colour, alpha)
 
 
 @stage

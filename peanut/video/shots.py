@@ -33,11 +33,13 @@ class shots(Stage):
         return "shots()" if self.threshold == 27 else f"shots(threshold={self.threshold:g})"
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        shot, size, detector, number = 0, None, None, 0
+        shot, number = 0, 0
+        size: tuple[int, int] | None = None
+        detector = self._detector()
         for frame in frames:
-            if frame.size != size:
-                shot += size is not None
-                size, detector, number = frame.size, self._detector(), 0
+            if size is not None and frame.size != size:
+                shot, number, detector = shot + 1, 0, self._detector()
+            size = frame.size
             shot += bool(detector.process_frame(_timecode(number), _small(frame)))
             number += 1
             yield frame.with_shot(shot) if frame.shot != shot else frame

@@ -12,7 +12,7 @@ import attrs
 import av
 import av.error
 
-from peanut.errors import UsageError, pick
+from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Pipeline, Stage
 from peanut.video.encode import FORMATS, VideoOutput
@@ -84,7 +84,10 @@ class write(Stage):
         name = name_of(self.path)
         if not isinstance(self.path, str):
             return FORMATS.get(Path(name).suffix.lower(), "mp4")
-        return pick("kind of video", Path(name).suffix.lower(), FORMATS)
+        suffix = Path(name).suffix.lower()
+        if suffix not in FORMATS:
+            raise UsageError(f"{name}: write knows {', '.join(FORMATS)} and folders (ending in /), not {suffix}.")
+        return FORMATS[suffix]
 
     def _check_codec(self) -> None:
         codec = self.codec or CODECS[self._format]

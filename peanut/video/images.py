@@ -1,0 +1,84 @@
+"""Reading folders of pictures, and patterns such as `frames/*.png`, as a video."""
+
+import glob
+import logging
+import os
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import attrs
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from peanut.errors import UsageError
+from peanut.frame import Frame, Source
+from peanut.video.file import reduced
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+@attrs.frozen(repr=False)
+class Images:
+    """The pictures of a folder or pattern in natural order (9 before 10), as frames; iterates any number of times.
+
+    start, stop: seconds, stop excluded. fps: frames per second. max_size: longest side in pixels.
+    """
+
+    path: str
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+    fps: Fraction = Fraction(25)
+    max_size: int | None = None
+
+    def __str__(self) -> str:
+        return f"read({self.path!r})"
+
+    def __iter__(self) -> Iterator[Frame]:
+        pictures = [
+            (index, time, file)
+            for index, file in enumerate(files(self.path))
+            if (time := index / self.fps) >= self.start and (self.stop is None or time < self.stop)
+        ]
+        source = Source(path=self.path, start=self.start, fps=self.fps, frames=len(pictures))
+        broken = []
+        for index, time, file in pictures:
+            image = load(file, self.max_size)
+            if image is None:
+                broken.append(file.name)
+            else:
+                yield Frame(index=index, time=time, image=image, source=source)
+        if broken:
+            log.warning("%s: %d pictures cannot be read and are left out, first %s.", self.path, len(broken), broken[0])
+
+
+def files(path: str) -> list[Path]:
+    """The pictures of a folder or pattern, in natural order. Raises UsageError if there is none."""
+    found = (
+        Path(name) for name in (glob.glob(path) if not os.path.isdir(path) else glob.glob(f"{glob.escape(path)}/*"))
+    )
+    pictures = sorted((file for file in found if file.suffix.lower() in SUFFIXES), key=_natural)
+    if not pictures:
+        raise UsageError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))}) in it.")
+    return pictures
+
+
+def _natural(file: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file.name)]
+
+
+def load(file: Path, max_size: int | None = None) -> Tensor | None:
+    """A picture as 3 h w, uint8, RGB, upright, without its transparency; None if it cannot be read."""
+    data = np.frombuffer(file.read_bytes(), np.uint8)
+    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if bgr is None:
+        return None
+    size = reduced(bgr.shape[0], bgr.shape[1], max_size)
+    if size is not None:
+        bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(np.ascontiguousarray(bgr[..., ::-1].transpose(2, 0, 1)))
