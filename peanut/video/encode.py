@@ -51,12 +51,14 @@ class VideoOutput:
         metadata: bool,
     ) -> None:
         self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
-        self.count, self._last = 0, -1
+        self.count, self._last, self._failed = 0, -1, False
         self.fps = Fraction(25) if first.source is None or not first.source.fps else first.source.fps
         self.shift = Fraction(0) if _untrimmed(first, source) else first.time
         own = first.source.colour if first.source is not None else None
         self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
         options = {"flush_packets": "1", **PLAYABLE_ALL_THE_TIME[kind]}
+        if not isinstance(target, str) and not target.seekable() and "movflags" in options:
+            options["movflags"] = "delay_moov+default_base_moof"  # a pipe: fragments to the end
         self.container = av.open(target, "w", format=kind, options=options)
         try:
             self.time_base = _time_base(source)
@@ -111,13 +113,17 @@ class VideoOutput:
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
         picture.duration = max(1, round(1 / self.fps / self.time_base))
+        self._failed = True  # until this frame is through: a muxer that failed once must not be asked again
         self.container.mux(self.stream.encode(picture))
         self.carried.write_until(frame.time)
+        self._failed = False
         self.count += 1
         self._end = frame.time + 1 / self.fps
 
     def close(self) -> None:
-        """Finish the file: it is complete and playable after this."""
+        """Finish the file: it is complete and playable after this, or, where writing failed, as far as it got."""
+        if self._failed:
+            return self._abandon()
         try:
             if self.count:
                 self.container.mux(self.stream.encode(None))
@@ -126,6 +132,7 @@ class VideoOutput:
             self._abandon()
             raise
         self.container.close()
+        return None
 
     def _abandon(self) -> None:
         """Close what could not be finished; the error that led here is the one to tell."""

@@ -70,13 +70,10 @@ def open_video(path: str | BinaryIO, **options: Any) -> Any:
     except (OSError, av.error.FFmpegError) as error:
         raise UsageError(f"{name} cannot be opened: {error}") from error
     if not container.streams.video:
+        others = sorted({stream.type for stream in container.streams})
         container.close()
-        raise UsageError(f"{name} has no pictures in it, only {', '.join(_kinds(container)) or 'nothing'}.")
+        raise UsageError(f"{name} has no pictures in it, only {', '.join(others) or 'nothing'}.")
     return container
-
-
-def _kinds(container: Any) -> list[str]:
-    return sorted({stream.type for stream in container.streams})
 
 
 def expected_frames(container: Any, start: Fraction, stop: Fraction | None) -> int | None:
