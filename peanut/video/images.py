@@ -27,6 +27,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 class Images:
     """The pictures of a folder or pattern in natural order (9 before 10), as frames; iterates any number of times.
 
+    A picture that cannot be read leaves a gap in `index`; how many did is told in one warning at the end.
     start, stop: seconds, stop excluded. fps: frames per second. max_size: longest side in pixels.
     """
 
@@ -46,35 +47,46 @@ class Images:
             if (time := index / self.fps) >= self.start and (self.stop is None or time < self.stop)
         ]
         source = Source(path=self.path, start=self.start, fps=self.fps, frames=len(pictures))
-        broken = []
-        for index, time, file in pictures:
-            image = load(file, self.max_size)
-            if image is None:
-                broken.append(file.name)
-            else:
-                yield Frame(index=index, time=time, image=image, source=source)
-        if broken:
-            log.warning("%s: %d pictures cannot be read and are left out, first %s.", self.path, len(broken), broken[0])
+        broken, first_broken = 0, ""
+        try:
+            for index, time, file in pictures:
+                image = load(file, self.max_size)
+                if image is None:
+                    broken, first_broken = broken + 1, first_broken or file.name
+                else:
+                    yield Frame(index=index, time=time, image=image, source=source)
+        finally:
+            if broken:
+                log.warning("%s: pictures that cannot be read: %d, the first is %s.", self.path, broken, first_broken)
+
+
+def is_pictures(path: str) -> bool:
+    """Whether a path is a folder or a pattern; a file may well have `[` in its name."""
+    return os.path.isdir(path) or (not os.path.exists(path) and glob.has_magic(path) and "://" not in path)
 
 
 def files(path: str) -> list[Path]:
     """The pictures of a folder or pattern, in natural order. Raises UsageError if there is none."""
-    found = (
-        Path(name) for name in (glob.glob(path) if not os.path.isdir(path) else glob.glob(f"{glob.escape(path)}/*"))
-    )
+    pattern = os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path
+    found = (Path(name) for name in glob.glob(pattern))
     pictures = sorted((file for file in found if file.suffix.lower() in SUFFIXES), key=_natural)
     if not pictures:
         raise UsageError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))}) in it.")
     return pictures
 
 
-def _natural(file: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file.name)]
+def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
+    """Numbers by value, the rest by letter; 1.png and 01.png, which are equal so, by letter alone."""
+    parts = re.split(r"(\d+)", str(file))  # every second one is a number
+    return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)], str(file)
 
 
 def load(file: Path, max_size: int | None = None) -> Tensor | None:
     """A picture as 3 h w, uint8, RGB, upright, without its transparency; None if it cannot be read."""
-    data = np.frombuffer(file.read_bytes(), np.uint8)
+    try:
+        data = np.frombuffer(file.read_bytes(), np.uint8)
+    except OSError:  # gone, forbidden, or a folder: it counts as unreadable, like one whose data are damaged
+        return None
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if bgr is None:
         return None

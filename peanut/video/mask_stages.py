@@ -9,6 +9,7 @@ import torch
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage, stage
+from peanut.video.file import reduced
 
 
 def masked(frame: Frame, name: str) -> torch.Tensor:
@@ -20,15 +21,27 @@ def masked(frame: Frame, name: str) -> torch.Tensor:
 
 @stage
 def _grow(frames: Iterator[Frame], pixels: int) -> Iterator[Frame]:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     for frame in frames:
         mask = masked(frame, "grow")
-        grown = cv2.dilate(mask.numpy().astype(np.uint8), disc)
-        yield frame.with_mask(torch.from_numpy(grown > 0))
+        yield frame.with_mask(_within(mask, pixels)) if pixels and mask.any() else frame
+
+
+def _within(mask: torch.Tensor, pixels: int) -> torch.Tensor:
+    """All that lies within `pixels` of the mask, which has at least one pixel; computed around the mask alone."""
+    x, y, w, h = cv2.boundingRect(mask.numpy().astype(np.uint8))
+    near = slice(max(0, y - pixels), y + h + pixels), slice(max(0, x - pixels), x + w + pixels)
+    kept = (~mask[near]).numpy().astype(np.uint8)
+    grown = torch.zeros_like(mask)
+    grown[near] = torch.from_numpy(cv2.distanceTransform(kept, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels)
+    return grown
 
 
 def grow(pixels: int) -> Stage:
-    """Make masks larger by `pixels` on all sides. Raises UsageError if pixels < 0, or without masks. Latency: 0."""
+    """Make masks larger by `pixels`: masked is all that lies within that distance of the mask (a disc, not a square).
+
+    A disc adds the same margin in every direction; a square would add 1.4 times as much diagonally.
+    Raises UsageError if pixels < 0, or without masks. Latency: 0. Holds: 1 frame.
+    """
     if pixels < 0:
         raise UsageError(f"grow: pixels must be at least 0, got {pixels}.")
     return _grow(pixels)
@@ -42,19 +55,24 @@ def invert(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 @stage
-def _resize(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+def _resize(frames: Iterator[Frame], size: tuple[int, int] | None, max_size: int | None) -> Iterator[Frame]:
     for frame in frames:
-        yield frame.resized(size)
+        yield frame.resized(size or reduced(*frame.size, max_size) or frame.size)
 
 
-def resize(width: int, height: int) -> Stage:
-    """Bring every frame, with its mask and layers, to `width` x `height` pixels. Latency: 0.
+def resize(size: tuple[int, int] | None = None, *, max_size: int | None = None) -> Stage:
+    """Bring every frame, with its mask and layers, to `size` (h, w), or its longest side down to `max_size` pixels.
 
-    Raises UsageError if one of them is under 1.
+    max_size keeps the shape of the picture and never enlarges. Raises UsageError unless exactly one of the two is
+    given, or for less than 1 pixel. Latency: 0. Holds: 1 frame.
     """
-    if width < 1 or height < 1:
-        raise UsageError(f"resize: the size must be at least 1x1 pixel, got {width}x{height}.")
-    return _resize((height, width))
+    if (size is None) == (max_size is None):
+        raise UsageError("resize takes either size, as resize((height, width)), or max_size, as resize(max_size=640).")
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise UsageError(f"resize: size must be (height, width) of at least 1 pixel, got {size}.")
+    if max_size is not None and max_size < 1:
+        raise UsageError(f"resize: max_size must be at least 1 pixel, got {max_size}.")
+    return _resize(size, max_size)
 
 
 @stage
@@ -67,7 +85,7 @@ def _overlay(frames: Iterator[Frame], colour: tuple[int, int, int], alpha: float
         yield frame.with_image(image)
 
 
-def overlay(colour: tuple[int, int, int] = (255, 40, 40), alpha: float = 0.5) -> Stage:
+def overlay(colour: tuple[int, int, int] = (255, 0, 0), alpha: float = 0.5) -> Stage:
     """Tint what is masked, to look at the masks. colour: RGB, 0 to 255. alpha: 0 (not at all) to 1 (fully).
 
     Raises UsageError for another colour or alpha, or without masks. Latency: 0.
@@ -88,10 +106,11 @@ def mask_images(frames: Iterator[Frame]) -> Iterator[Frame]:
 def side_by_side(a: Frame, b: Frame) -> Frame:
     """A join for `merge`: `a` on the left and `b` on the right, as the frame of `a` without mask and layers.
 
-    Raises UsageError if their heights differ.
+    Index, time, shot and source are those of `a`. Raises UsageError if their heights differ.
     """
     if a.size[0] != b.size[0]:
         raise UsageError(
-            f"side_by_side: heights must be equal, got {a.size[0]} and {b.size[0]}: put resize() before it."
+            f"side_by_side: frame {a.index} is {a.size[0]} pixels high on the left and {b.size[0]} on the right: "
+            "bring one of them to the other's height with resize first."
         )
     return Frame(index=a.index, time=a.time, image=torch.cat([a.image, b.image], dim=2), shot=a.shot, source=a.source)

@@ -9,6 +9,7 @@ import cv2
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
+from peanut.video.file import reduced
 
 LONGEST_SIDE = 256
 """Pixels to which pictures are reduced: a cut is as plain there, and costs a tenth of a millisecond."""
@@ -16,10 +17,12 @@ LONGEST_SIDE = 256
 
 @attrs.frozen(repr=False)
 class shots(Stage):
-    """Number the shots: a new one begins with a cut, and with a change of size.
+    """Number the shots: a new one begins with a cut, with a change of size, and where the frames tell of one already.
 
     threshold: mean change of hue, saturation and brightness between two frames, 0 to 255, above which there is a cut
         (PySceneDetect's content detector, which calls 27 a good value).
+    Numbers count on from the shot of the first frame. A cut is known at the frame where it happens, however close to
+    another one (PySceneDetect by itself would leave out those within 15 frames).
     Raises UsageError if threshold is not above 0. Latency: 0. Holds: 1 frame. Changes the shot alone.
     """
 
@@ -33,16 +36,16 @@ class shots(Stage):
         return "shots()" if self.threshold == 27 else f"shots(threshold={self.threshold:g})"
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        shot, number = 0, 0
-        size: tuple[int, int] | None = None
-        detector = self._detector()
-        for frame in frames:
-            if size is not None and frame.size != size:
-                shot, number, detector = shot + 1, 0, self._detector()
-            size = frame.size
-            shot += bool(detector.process_frame(_timecode(number), _small(frame)))
-            number += 1
-            yield frame.with_shot(shot) if frame.shot != shot else frame
+        shot, detector = 0, self._detector()
+        before: tuple[tuple[int, int], int] | None = None  # size and shot of the frame before, as it came
+        for number, frame in enumerate(frames):
+            here = frame.size, frame.shot
+            if before is not None and frame.size != before[0]:
+                detector = self._detector()
+            cut = detector.process_frame(_timecode(number), _small(frame))
+            shot = frame.shot if before is None else shot + (bool(cut) or here != before)
+            before = here
+            yield frame.with_shot(shot)
 
     def _detector(self) -> Any:
         from scenedetect.detectors import ContentDetector
@@ -59,5 +62,5 @@ def _timecode(number: int) -> Any:
 def _small(frame: Frame) -> Any:
     """h w 3, BGR, at most 256 pixels on its longest side."""
     picture = frame.numpy(bgr=True)
-    scale = LONGEST_SIDE / max(frame.size)
-    return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = reduced(*frame.size, LONGEST_SIDE)
+    return picture if size is None else cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
