@@ -57,7 +57,9 @@ class Images:
                     yield Frame(index=index, time=time, image=image, source=source)
         finally:
             if broken:
-                log.warning("%s: pictures that cannot be read: %d, the first is %s.", self.path, broken, first_broken)
+                log.warning(
+                    "%s: %d pictures cannot be read and are left out, first %s.", self.path, broken, first_broken
+                )
 
 
 def is_pictures(path: str) -> bool:

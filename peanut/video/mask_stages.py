@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import attrs
 import cv2
 import numpy as np
 import torch
@@ -19,11 +20,24 @@ def masked(frame: Frame, name: str) -> torch.Tensor:
     return frame.mask
 
 
-@stage
-def _grow(frames: Iterator[Frame], pixels: int) -> Iterator[Frame]:
-    for frame in frames:
-        mask = masked(frame, "grow")
-        yield frame.with_mask(_within(mask, pixels)) if pixels and mask.any() else frame
+@attrs.frozen(repr=False)
+class grow(Stage):
+    """Make masks larger by `pixels`: masked is all that lies within that distance of the mask (a disc, not a square).
+
+    A disc adds the same margin in every direction; a square would add 1.4 times as much diagonally.
+    Raises UsageError if pixels < 0, or without masks. Latency: 0. Holds: 1 frame. Changes the mask alone.
+    """
+
+    pixels: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.pixels < 0:
+            raise UsageError(f"grow: pixels must be at least 0, got {self.pixels}.")
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            mask = masked(frame, "grow")
+            yield frame.with_mask(_within(mask, self.pixels)) if self.pixels and mask.any() else frame
 
 
 def _within(mask: torch.Tensor, pixels: int) -> torch.Tensor:
@@ -36,17 +50,6 @@ def _within(mask: torch.Tensor, pixels: int) -> torch.Tensor:
     return grown
 
 
-def grow(pixels: int) -> Stage:
-    """Make masks larger by `pixels`: masked is all that lies within that distance of the mask (a disc, not a square).
-
-    A disc adds the same margin in every direction; a square would add 1.4 times as much diagonally.
-    Raises UsageError if pixels < 0, or without masks. Latency: 0. Holds: 1 frame.
-    """
-    if pixels < 0:
-        raise UsageError(f"grow: pixels must be at least 0, got {pixels}.")
-    return _grow(pixels)
-
-
 @stage
 def invert(frames: Iterator[Frame]) -> Iterator[Frame]:
     """Keep what was masked and remove the rest. Raises UsageError without masks. Latency: 0."""
@@ -54,45 +57,55 @@ def invert(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield frame.with_mask(~masked(frame, "invert"))
 
 
-@stage
-def _resize(frames: Iterator[Frame], size: tuple[int, int] | None, max_size: int | None) -> Iterator[Frame]:
-    for frame in frames:
-        yield frame.resized(size or reduced(*frame.size, max_size) or frame.size)
-
-
-def resize(size: tuple[int, int] | None = None, *, max_size: int | None = None) -> Stage:
+@attrs.frozen(repr=False)
+class resize(Stage):
     """Bring every frame, with its mask and layers, to `size` (h, w), or its longest side down to `max_size` pixels.
 
     max_size keeps the shape of the picture and never enlarges. Raises UsageError unless exactly one of the two is
     given, or for less than 1 pixel. Latency: 0. Holds: 1 frame.
     """
-    if (size is None) == (max_size is None):
-        raise UsageError("resize takes either size, as resize((height, width)), or max_size, as resize(max_size=640).")
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise UsageError(f"resize: size must be (height, width) of at least 1 pixel, got {size}.")
-    if max_size is not None and max_size < 1:
-        raise UsageError(f"resize: max_size must be at least 1 pixel, got {max_size}.")
-    return _resize(size, max_size)
+
+    size: tuple[int, int] | None = None
+    max_size: int | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.size is None) == (self.max_size is None):
+            raise UsageError("resize takes either size, as resize((height, width)), or max_size=640, not both.")
+        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
+            raise UsageError(f"resize: size must be (height, width) of at least 1 pixel, got {self.size}.")
+        if self.max_size is not None and self.max_size < 1:
+            raise UsageError(f"resize: max_size must be at least 1 pixel, got {self.max_size}.")
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield frame.resized(self.size or reduced(*frame.size, self.max_size) or frame.size)
 
 
-@stage
-def _overlay(frames: Iterator[Frame], colour: tuple[int, int, int], alpha: float) -> Iterator[Frame]:
-    tint = torch.tensor(colour, dtype=torch.float32).reshape(3, 1)
-    for frame in frames:
-        mask = masked(frame, "overlay")
-        image = frame.image.clone()
-        image[:, mask] = ((1 - alpha) * frame.image[:, mask] + alpha * tint).round().to(torch.uint8)
-        yield frame.with_image(image)
+@attrs.frozen(repr=False)
+class overlay(Stage):
+    """Tint what is masked, to look at the masks.
 
-
-def overlay(colour: tuple[int, int, int] = (255, 0, 0), alpha: float = 0.5) -> Stage:
-    """Tint what is masked, to look at the masks. colour: RGB, 0 to 255. alpha: 0 (not at all) to 1 (fully).
-
-    Raises UsageError for another colour or alpha, or without masks. Latency: 0.
+    colour: RGB, 0 to 255. alpha: 0 (not at all) to 1 (fully).
+    Raises UsageError for another colour or alpha, or without masks. Latency: 0. Holds: 1 frame. Changes the image
+    alone.
     """
-    if len(colour) != 3 or not all(0 <= value <= 255 for value in colour) or not 0 <= alpha <= 1:
-        raise UsageError(f"overlay: colour must be RGB, 0 to 255, and alpha 0 to 1, got {colour} and {alpha}.")
-    return _overlay(colour, alpha)
+
+    colour: tuple[int, int, int] = (255, 0, 0)
+    alpha: float = 0.5
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.colour) != 3 or not all(0 <= value <= 255 for value in self.colour) or not 0 <= self.alpha <= 1:
+            raise UsageError(
+                f"overlay: colour must be RGB, 0 to 255, and alpha 0 to 1, got {self.colour} and {self.alpha}."
+            )
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        tint = torch.tensor(self.colour, dtype=torch.float32).reshape(3, 1)
+        for frame in frames:
+            mask = masked(frame, "overlay")
+            image = frame.image.clone()
+            image[:, mask] = ((1 - self.alpha) * image[:, mask] + self.alpha * tint).round().to(torch.uint8)
+            yield frame.with_image(image)
 
 
 @stage
