@@ -11,8 +11,8 @@ import peanut
 from peanut.errors import UsageError
 from peanut.frame import Frame
 
-START, STOP = Fraction("7.48"), Fraction("9.68")  # one shot, frames 187 to 241
-EVERY = 6  # rows of the sheet, in frames
+START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
+EVERY, SHEET_WIDTH = 6, 720  # rows of the sheet in frames, its width in pixels
 
 
 def clip() -> Path:
@@ -43,7 +43,8 @@ def run(folder: Path) -> None:
         | peanut.write(folder / "before_after.mp4", overwrite=True)
     )
     print(pipeline)
-    rows = [frame.image for frame in _shown(iter(pipeline)) if (frame.index - 187) % EVERY == 0]
+    shown = (frame for frame in _shown(iter(pipeline)) if (frame.index - FIRST) % EVERY == 0)
+    rows = [frame.resized((SHEET_WIDTH * frame.size[0] // frame.size[1], SHEET_WIDTH)).image for frame in shown]
     sheet = torch.cat(rows, dim=1).flip(0).permute(1, 2, 0).contiguous().numpy()  # h w 3, BGR
     if not cv2.imwrite(str(folder / "sheet.png"), sheet):
         raise UsageError(f"demo: {folder / 'sheet.png'} cannot be written.")

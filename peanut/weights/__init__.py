@@ -1,0 +1,1 @@
+"""Published files: found, fetched once, verified, kept in the user's cache folder."""
