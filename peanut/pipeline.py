@@ -133,8 +133,8 @@ class StageStatistics:
     """The most frames consumed at one time that lay beyond the last frame that came out."""
     last_in: int | None = None
     last_out: int | None = None
-    _waiting: deque[int] = attrs.field(factory=deque, repr=False)
-    _thread: int = attrs.field(default=0, repr=False)
+    _waiting: deque[int] = attrs.field(factory=deque, init=False, repr=False)
+    _thread: int = attrs.field(default=0, init=False, repr=False)
 
     @property
     def seconds(self) -> float:
