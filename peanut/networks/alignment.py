@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from peanut.ops.convolution import Chain
-from peanut.ops.deformable import deform_conv2d
+from peanut.ops.deformable import flow_guided_deform_conv2d
 from peanut.ops.warp import warp
 
 GROUPS = 16
@@ -42,18 +42,9 @@ class SecondOrderAlignment(nn.Module):
         """
         older = torch.zeros_like(feature) if older is None else older
         older_flow = torch.zeros_like(flow) if older_flow is None else older_flow
-        parts = [
-            warp(feature, flow),
-            current,
-            warp(older, older_flow),
-            flow.to(current.dtype),
-            older_flow.to(current.dtype),
-        ]
-        first, second, mask = self.conv_offset(torch.cat(parts, dim=1)).chunk(3, dim=1)
-        # o = s + r_max tanh(C_o): the residue of every tap is added to the flow, in the order (down, right)
-        residue = self.largest * torch.tanh(torch.cat([first, second], dim=1).float())
-        guide = torch.cat(
-            [flow.flip(1).repeat(1, 9 * GROUPS // 2, 1, 1), older_flow.flip(1).repeat(1, 9 * GROUPS // 2, 1, 1)], dim=1
-        )
+        guides = [flow.to(current.dtype), older_flow.to(current.dtype)]
+        warped = warp(feature, flow), warp(older, older_flow)
+        condition = self.conv_offset(torch.cat([warped[0], current, warped[1], *guides], dim=1))
         both = torch.cat([feature, older], dim=1)
-        return deform_conv2d(both, residue + guide, torch.sigmoid(mask), self.weight, self.bias)
+        # o = s + r tanh(C_o), m = sigmoid(C_m): every tap moves from where the flow points
+        return flow_guided_deform_conv2d(both, condition, (flow, older_flow), self.largest, self.weight, self.bias)
