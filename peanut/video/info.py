@@ -2,12 +2,15 @@
 
 import os
 from fractions import Fraction
+from typing import Any
 
 import attrs
+import av.error
 
-from peanut.video.colour import colour_of
+from peanut.errors import UsageError
+from peanut.video.colour import colour_of, orientation
 from peanut.video.file import expected_frames, length_of, open_video
-from peanut.video.images import files, load
+from peanut.video.images import files, is_pictures, load
 
 
 @attrs.frozen(kw_only=True)
@@ -49,15 +52,18 @@ class Info:
 
 
 def info(path: str | os.PathLike[str]) -> Info:
-    """What a video file or a folder of pictures is. Raises UsageError if it is neither."""
+    """What a video file, a folder of pictures or a pattern is. Raises UsageError if it is none of them.
+
+    One picture is decoded, for its colours and the way up; a file whose pictures are all damaged tells the rest.
+    """
     name = os.fspath(path)
-    if os.path.isdir(name):
+    if is_pictures(name):
         return _of_pictures(name)
     with open_video(name) as container:
         stream = container.streams.video[0]
-        picture = next(container.decode(stream), None)
-        upright = picture is None or picture.rotation % 180 == 0
-        size = (stream.height, stream.width) if upright else (stream.width, stream.height)
+        picture = _first_picture(container)
+        turned = picture is not None and orientation(picture)[0]
+        size = (stream.width, stream.height) if turned else (stream.height, stream.width)
         colour = None if picture is None else colour_of(picture)
         return Info(
             path=name,
@@ -74,18 +80,30 @@ def info(path: str | os.PathLike[str]) -> Info:
         )
 
 
+def _first_picture(container: Any) -> Any:
+    """The first picture that can be decoded; None if there is none."""
+    for packet in container.demux(video=0):
+        try:
+            for picture in packet.decode():
+                return picture
+        except av.error.FFmpegError:  # damage is for `read` to tell
+            continue
+    return None
+
+
 def _told(matrix: int, full_range: bool) -> str:
     name = {1: "BT.709", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}.get(matrix, "matrix not stated")
     return f"{name}, {'full' if full_range else 'limited'} range"
 
 
-def _of_pictures(folder: str) -> Info:
-    pictures = files(folder)
+def _of_pictures(path: str) -> Info:
+    pictures = files(path)
     first = next((image for file in pictures if (image := load(file)) is not None), None)
-    size = (0, 0) if first is None else (first.shape[1], first.shape[2])
+    if first is None:
+        raise UsageError(f"{path}: none of the {len(pictures)} pictures can be read.")
     return Info(
-        path=folder,
-        size=size,
+        path=path,
+        size=(first.shape[1], first.shape[2]),
         fps=None,
         frames=len(pictures),
         seconds=None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import av
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,8 +15,8 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
-from peanut.video.file import VideoFile
-from peanut.video.images import files, load
+from peanut.video.file import VideoFile, open_video, reduced
+from peanut.video.images import files, is_pictures, load
 
 PALETTE = 3
 """Colour type of a PNG whose pixels are entries of a palette (DAVIS, YouTube-VOS)."""
@@ -26,24 +27,28 @@ class masks(Stage):
     """Give every frame its mask: white = remove.
 
     path: a folder of pictures or a pattern, whose k-th in natural order belongs to frame number k; or a video, whose
-        frame of the same number it is. Above 127 is masked, in a palette PNG every entry but the first.
+        frame of the same number it is. Above 127 in grey is masked; in a palette PNG, every entry but the first.
     Masks of the source's size are reduced with frames that were read with `max_size`.
-    Raises UsageError for a path without masks, too few of them, or masks of another size. Latency: 0. Holds: 1 frame.
+    They are read one at a time, as the frames come; those of frames that are not there are passed over.
+    Raises UsageError for a path without masks when it is built, and for too few masks or masks of another size at the
+    frame. Latency: 0. Holds: 1 frame.
     """
 
     path: str = attrs.field(converter=os.fspath)
 
     def __attrs_post_init__(self) -> None:
-        if os.path.isdir(self.path) or not os.path.exists(self.path):
-            if not os.path.exists(self.path) and not set("*?[") & set(self.path):
-                raise UsageError(f"{self.path}: no such file or folder of masks.")
+        if is_pictures(self.path):
             files(self.path)
+        elif not os.path.exists(self.path):
+            raise UsageError(f"{self.path}: no such file or folder of masks.")
+        else:
+            open_video(self.path).close()
 
     def __str__(self) -> str:
         return f"masks({self.path!r})"
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        numbered = _of_pictures(self.path) if not os.path.isfile(self.path) else _of_video(self.path)
+        numbered = _of_pictures(self.path) if is_pictures(self.path) else _of_video(self.path)
         number, load_mask = -1, None
         try:
             for frame in frames:
@@ -65,7 +70,7 @@ def _of_pictures(path: str) -> Any:
 
 def _of_video(path: str) -> Any:
     for frame in VideoFile(path):
-        yield frame.index, lambda frame=frame: frame.image.float().mean(dim=0) > 127
+        yield frame.index, lambda frame=frame: _bright(frame.image)
 
 
 def _mask_of_picture(file: Path) -> Tensor:
@@ -76,7 +81,12 @@ def _mask_of_picture(file: Path) -> Tensor:
     image = load(file)
     if image is None:
         raise UsageError(f"{file} cannot be read as a picture.")
-    return image.float().mean(dim=0) > 127
+    return _bright(image)
+
+
+def _bright(image: Tensor) -> Tensor:
+    """Above 127 in grey (luma, BT.601: 128 of a grey picture is 128)."""
+    return torch.from_numpy(cv2.cvtColor(image.permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2GRAY) > 127)
 
 
 def _entries(file: Path) -> Tensor:
@@ -93,9 +103,10 @@ def _fitted(mask: Tensor, frame: Frame, path: str) -> Tensor:
     (h, w), (mask_h, mask_w) = frame.size, mask.shape
     if (mask_h, mask_w) == (h, w):
         return mask
-    longest = max(h, w)
-    scaled = (max(1, round(side * longest / max(mask_h, mask_w))) for side in (mask_h, mask_w))
-    if max(mask_h, mask_w) > longest and tuple(scaled) == (h, w):
+    if reduced(mask_h, mask_w, max(h, w)) == (h, w):
         small = F.interpolate(mask[None, None].to(torch.uint8), (h, w), mode="nearest-exact")
         return small[0, 0].to(torch.bool)
-    raise UsageError(f"{path}: the mask for frame {frame.index} is {mask_w}x{mask_h}, the frame {w}x{h}.")
+    raise UsageError(
+        f"{path}: the mask for frame {frame.index} is {mask_w}x{mask_h}, the frame {w}x{h}; masks must have the size "
+        "of the frames, or that of the video before max_size."
+    )

@@ -1,0 +1,246 @@
+"""Folders of pictures and patterns as a video, and what `info` says of sources."""
+
+import logging
+import random
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import make_frames
+
+import peanut
+from peanut import UsageError
+from peanut.video.images import Images, files
+
+
+def picture(number: int, size=(6, 8)) -> np.ndarray:
+    return np.full((*size, 3), (number, 2 * number, 3 * number), np.uint8)  # RGB
+
+
+def save(path, rgb: np.ndarray) -> None:
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twelve pictures, made in no order; number n is of colour (n, 2n, 3n)."""
+    for number in random.Random(1).sample(range(12), 12):
+        save(tmp_path / f"shot{number}.png", picture(number))
+    return tmp_path
+
+
+def numbers(frames) -> list[int]:
+    return [int(frame.image[0, 0, 0]) for frame in frames]
+
+
+@given(names=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 10**20)), unique=True, min_size=1, max_size=8))
+def test_numbers_in_names_count_by_value(names, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("names")
+    for letter, number in names:
+        (folder / f"{letter}{number}.png").touch()
+    assert [file.stem for file in files(str(folder))] == [f"{letter}{number}" for letter, number in sorted(names)]
+
+
+def test_the_order_is_the_same_on_every_file_system(tmp_path):
+    names = ["take2²1.png", "1.png", "01.png", "001.PNG", "a.jpeg", "a.png", "2.tif"]  # ² is a digit, and no number
+    for name in names:
+        (tmp_path / name).touch()
+    assert [file.name for file in files(str(tmp_path))] == [
+        "001.PNG",
+        "01.png",
+        "1.png",
+        "2.tif",
+        "a.jpeg",
+        "a.png",
+        "take2²1.png",
+    ]
+
+
+def test_a_pattern_over_folders_keeps_each_together(tmp_path):
+    for part in ("part10", "part9"):
+        (tmp_path / part).mkdir()
+        for name in ("1.png", "2.png"):
+            save(tmp_path / part / name, picture(1))
+    found = [file.relative_to(tmp_path).as_posix() for file in files(f"{tmp_path}/*/*.png")]
+    assert found == ["part9/1.png", "part9/2.png", "part10/1.png", "part10/2.png"]
+
+
+def test_every_run_gives_the_same_frames_with_their_source(folder):
+    images = Images(str(folder))
+    runs = [list(images), list(images)]
+    for frames in runs:
+        assert [frame.index for frame in frames] == numbers(frames) == list(range(12))
+        assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(12)]
+        assert frames[3].image[:, 5, 7].tolist() == [3, 6, 9]
+        assert {id(frame.source) for frame in frames} == {id(frames[0].source)}
+    source = runs[0][0].source
+    assert (source.path, source.fps, source.frames, source.colour) == (str(folder), 25, 12, None)
+
+
+@given(
+    start=st.fractions(0, 2, max_denominator=50),
+    stop=st.none() | st.fractions(0, 2, max_denominator=50),
+    fps=st.sampled_from([Fraction(10), Fraction(25), Fraction(30000, 1001)]),
+)
+def test_a_piece_keeps_the_numbers_and_times_of_the_whole(start, stop, fps, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "piece"
+    if not folder.exists():
+        folder.mkdir()
+        for number in range(12):
+            save(folder / f"{number}.png", picture(number))
+    whole = list(Images(str(folder), fps=fps))
+    piece = list(Images(str(folder), start=start, stop=stop, fps=fps))
+    wanted = [frame for frame in whole if frame.time >= start and (stop is None or frame.time < stop)]
+    assert [(f.index, f.time) for f in piece] == [(f.index, f.time) for f in wanted]
+    assert all(frame.source.frames == len(piece) for frame in piece)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [(suffix, kind) for suffix in ("png", "jpg", "webp", "bmp", "tif") for kind in ("rgb", "grey")]
+    + [(suffix, "alpha") for suffix in ("png", "webp", "bmp", "tif")]
+    + [(suffix, kind) for suffix in ("png", "tif") for kind in ("16 bit", "16 bit grey")],
+)
+def test_every_kind_of_picture_becomes_8_bit_rgb(suffix, kind, tmp_path):
+    random, (h, w) = np.random.default_rng(3), (16, 24)
+    rgb = cv2.GaussianBlur(random.integers(0, 256, (h, w, 3), dtype=np.uint8), (0, 0), 3)
+    bgr = rgb[..., ::-1]
+    stored = {
+        "rgb": bgr,
+        "grey": rgb[..., 1],
+        "alpha": np.concatenate([bgr, np.full((h, w, 1), 200, np.uint8)], axis=2),
+        "16 bit": bgr.astype(np.uint16) * 257,
+        "16 bit grey": rgb[..., 1].astype(np.uint16) * 257,
+    }[kind]
+    assert cv2.imwrite(str(tmp_path / f"0.{suffix}"), stored, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    (frame,) = Images(str(tmp_path))
+    wanted = torch.from_numpy(rgb[..., [1, 1, 1]] if "grey" in kind else rgb.copy()).permute(2, 0, 1)
+    off = (frame.image.int() - wanted.int()).abs().float().mean()
+    assert off <= (4 if suffix == "jpg" else 0)
+
+
+def test_a_palette_gives_its_colours(tmp_path):
+    with av.open(str(tmp_path / "0.png"), "w", format="image2", options={"update": "1"}) as out:
+        stream = out.add_stream("png", width=16, height=8, pix_fmt="pal8")
+        frame = av.VideoFrame.from_ndarray((np.full((8, 16), 3, np.uint8), _palette()), format="pal8")
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    (out,) = Images(str(tmp_path))
+    assert out.image[:, 0, 0].tolist() == [200, 100, 50]
+
+
+def _palette() -> np.ndarray:
+    palette = np.zeros((256, 4), np.uint8)
+    palette[:, 0] = 255  # ARGB
+    palette[3, 1:] = (200, 100, 50)
+    return palette
+
+
+def test_what_cannot_be_read_leaves_a_gap_and_one_warning_with_their_number(folder, caplog):
+    (folder / "shot3.png").write_bytes(b"broken")
+    (folder / "shot5.png").write_bytes(b"")
+    (folder / "shot7.png").unlink()
+    (folder / "shot7.png").mkdir()
+    with caplog.at_level(logging.WARNING):
+        frames = list(Images(str(folder)))
+    assert [frame.index for frame in frames] == numbers(frames) == [0, 1, 2, 4, 6, 8, 9, 10, 11]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == f"{folder}: 3 pictures cannot be read and are left out, first shot3.png."
+
+
+def test_who_stops_early_hears_of_what_was_left_out_before(folder, caplog):
+    (folder / "shot0.png").write_bytes(b"broken")
+    (folder / "shot9.png").write_bytes(b"broken")
+    with caplog.at_level(logging.WARNING):
+        run = iter(Images(str(folder)))
+        assert next(run).index == 1
+        run.close()
+    assert "1 pictures cannot be read and are left out, first shot0.png." in caplog.text
+
+
+def test_pictures_of_other_sizes_start_shots(tmp_path):
+    for number, size in enumerate([(6, 8), (6, 8), (9, 8), (9, 8), (6, 8)]):
+        save(tmp_path / f"{number}.png", picture(50, size))
+    frames = list(peanut.read(tmp_path))
+    assert [(frame.size, frame.shot) for frame in frames] == [
+        ((6, 8), 0),
+        ((6, 8), 0),
+        ((9, 8), 1),
+        ((9, 8), 1),
+        ((6, 8), 2),
+    ]
+
+
+def test_max_size_is_the_longest_side(tmp_path):
+    save(tmp_path / "0.png", picture(9, (40, 90)))
+    save(tmp_path / "1.png", picture(9, (30, 10)))
+    assert [frame.size for frame in Images(str(tmp_path), max_size=30)] == [(13, 30), (30, 10)]
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"has no pictures \(\.bmp, \.jpeg"):
+        next(iter(Images(str(tmp_path))))
+    with pytest.raises(UsageError, match="has no pictures"):
+        next(iter(peanut.read(f"{tmp_path}/*.png")))
+
+
+def test_what_write_leaves_is_what_images_reads(tmp_path):
+    frames = make_frames([5], (6, 8))
+    (frames | peanut.write(f"{tmp_path}/out/")).run(progress=False)
+    back = list(Images(f"{tmp_path}/out"))
+    assert all(torch.equal(old.image, new.image) for old, new in zip(frames, back, strict=True))
+
+
+def test_info_of_a_folder_and_of_a_pattern(folder):
+    (folder / "shot0.png").write_bytes(b"broken")
+    for path in (folder, f"{folder}/shot*.png"):
+        told = peanut.info(path)
+        assert (told.size, told.frames, told.codec, told.colour) == ((6, 8), 12, "png", "RGB")
+        assert f"{path}: 8x6, 12 frames" in str(told)
+    (folder / "bad").mkdir()
+    (folder / "bad" / "1.png").write_bytes(b"broken")
+    with pytest.raises(UsageError, match="bad: none of the 1 pictures can be read"):
+        peanut.info(folder / "bad")
+
+
+def test_info_of_a_video(walker):
+    told = peanut.info(walker.video)
+    assert (told.size, told.fps, told.frames, told.seconds) == ((180, 320), 25, 30, Fraction(6, 5))
+    assert (told.codec, told.pixel_format, told.rotation, told.audio, told.subtitles) == ("h264", "yuv420p", 0, (), ())
+    assert str(told) == "\n".join(
+        [
+            f"{walker.video}: 320x180, 30 frames at 25 per second, 1.20 s",
+            "pictures   h264, yuv420p, BT.709, limited range, rotated by 0 degrees",
+            "sound      none",
+            "subtitles  none",
+            "a frame takes 0.2 MB of memory",
+        ]
+    )
+
+
+def test_info_counts_the_size_of_the_upright_picture(walker, tmp_path):
+    for name, matrix, size in [
+        ("turned", (0, 65536, -65536, 0), (320, 180)),
+        ("mirrored", (-65536, 0, 0, 65536), (180, 320)),
+    ]:
+        data = walker.video.read_bytes()
+        at = data.rindex(b"tkhd") + 4 + 40  # the matrix; `write` leaves an earlier header that players pass over
+        a, b, c, d = matrix
+        turned = b"".join(value.to_bytes(4, "big", signed=True) for value in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
+        path = tmp_path / f"{name}.mp4"
+        path.write_bytes(data[:at] + turned + data[at + 36 :])
+        assert peanut.info(path).size == size == next(iter(peanut.read(path))).size
+
+
+def test_info_of_what_is_no_video(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video at all")
+    with pytest.raises(UsageError, match=r"text\.mp4 cannot be read as a video"):
+        peanut.info(tmp_path / "text.mp4")
+    with pytest.raises(UsageError, match="no such file or folder"):
+        peanut.info(tmp_path / "gone.mp4")
