@@ -13,6 +13,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,52 @@ def _basicvsr_plusplus(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[s
     return {"output": network(torch.from_numpy(arrays["frames"])[None])[0, :, :, ::2, ::2]}
 
 
+def _e2fgvi(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    from peanut.networks.e2fgvi import E2FGVI
+
+    network = E2FGVI.like(weights)
+    network.load_state_dict(weights)
+    if "protocol" in spec:
+        return {"completed": _inpainted(network, arrays["frames"], arrays["masks"])}
+    masked = torch.from_numpy(arrays["masked_frames"])[None]
+    local = spec["settings"]["local_frames"]
+    to_next, to_previous = network.flows(masked[:, :local])
+    encoded = network.encode(masked[0])[None]
+    propagated = network.feat_prop_module(encoded[:, :local], to_next, to_previous)
+    features = torch.cat([propagated, encoded[:, local:]], dim=1)
+    output = network(masked, local, decode_all=True)[0]
+    step = output.shape[-1] // arrays["output"].shape[-1]
+    return {
+        "forward_flow": to_next[0],
+        "backward_flow": to_previous[0],
+        "encoded_sample": encoded[0, :, ::16, ::3, ::3],
+        "propagated_sample": propagated[0, :, ::16, ::3, ::3],
+        "tokens_sample": network.tokens(features, features.shape[1])[0, :, ::4, ::4, ::32],
+        "output": output[..., ::step, ::step],
+    }
+
+
+def _inpainted(network: Any, frames: Array, masks: Array) -> Tensor:
+    """The published test protocol over a whole clip, by the stage: n h w 3, uint8."""
+    from peanut.frame import Frame
+    from peanut.stages.nof_eraser import NOFEraser
+
+    stage = NOFEraser(
+        network, lookahead=len(frames), max_references=None, region="full", device="cpu", dtype=torch.float32
+    )
+    clip = [
+        Frame.from_numpy(frame, index=index, time=Fraction(index, 25), mask=mask > 0)
+        for index, (frame, mask) in enumerate(zip(frames, masks, strict=True))
+    ]
+    return torch.stack([torch.from_numpy(frame.numpy()) for frame in stage(iter(clip))])
+
+
 RUNNERS: dict[str, Runner] = {
     "spynet": _spynet,
     "basicvsr": _basicvsr,
     "basicvsr_plusplus": _basicvsr_plusplus,
+    "e2fgvi": _e2fgvi,
+    "e2fgvi_hq": _e2fgvi,
 }
 """How the cases of each network are run: (description, checkpoint, arrays) -> the arrays that are compared."""
 
