@@ -81,6 +81,8 @@ def region_around(mask: Tensor, multiple: tuple[int, int], margin: int, max_pixe
     if area > max_pixels:
         scale = math.sqrt(max_pixels / area)
         h, w = (max(step, int(side * scale) // step * step) for side, step in zip(size, multiple, strict=True))
+        while h * w > max_pixels and (h, w) != multiple:  # one side is as short as it can be
+            h, w = (h - multiple[0], w) if h // multiple[0] > w // multiple[1] else (h, w - multiple[1])
         size = h, w
     return Region(top, left, height, width, size)
 

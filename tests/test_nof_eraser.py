@@ -1,0 +1,241 @@
+"""NOFEraser with narrow networks: streaming, regions, seams. The published numbers are the conformance cases' job."""
+
+import gc
+import weakref
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import peanut
+from peanut import Frame, UsageError
+from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
+from peanut.stages.nof_eraser import NOFEraser
+from peanut.stages.region import full_region, region_around
+
+
+def narrow(seed=0):
+    torch.manual_seed(seed)
+    network = E2FGVI(channels=16, dim=32, heads=1, blocks=2, hidden=98)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5)
+    return network
+
+
+NETWORK = narrow()
+
+
+def clip(lengths, size=(60, 108), seed=1):
+    """Shots of noise that moves, each frame with a hole (some without)."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for shot, length in enumerate(lengths):
+        picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        for number in range(length):
+            mask = np.zeros(size, bool)
+            if number % 4 != 3:
+                mask[10 + number % 9 : 30, 20 + number : 44 + number] = True
+            index = len(frames)
+            frame = Frame.from_numpy(np.roll(picture, number, axis=1), index=index, time=Fraction(index, 25), mask=mask)
+            frames.append(frame.with_shot(shot))
+    return frames
+
+
+@torch.inference_mode()
+def protocol(frames, stride, every):
+    """The published test protocol written plainly: everything of every window computed anew."""
+    known = [(frame.image.float() / 127.5 - 1) * ~frame.mask for frame in frames]
+    done = [None] * len(frames)
+    for centre in range(0, len(frames), stride):
+        local = [n for n in range(centre - stride, centre + stride + 1) if 0 <= n < len(frames)]
+        references = [n for n in range(0, len(frames), every) if n not in local]
+        output = NETWORK(torch.stack([known[n] for n in local + references])[None], len(local))[0]
+        for n, picture in zip(local, output, strict=True):
+            new = ((picture + 1) / 2 * 255).floor()
+            done[n] = new if done[n] is None else (done[n] + new) / 2
+    return [
+        torch.where(frame.mask, picture.floor().to(torch.uint8), frame.image)
+        for frame, picture in zip(frames, done, strict=True)
+    ]
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
+@given(lengths=st.lists(st.integers(1, 14), min_size=1, max_size=3), stride=st.integers(1, 6), every=st.integers(1, 10))
+@example(lengths=[40], stride=5, every=10)
+@example(lengths=[1, 2, 3], stride=5, every=10)
+def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, every):
+    frames = clip(lengths)
+    stage = NOFEraser(
+        NETWORK,
+        neighbor_stride=stride,
+        reference_stride=every,
+        max_references=None,
+        lookahead=max(lengths),
+        region="full",
+        device="cpu",
+        dtype=torch.float32,
+    )
+    out = list(stage(iter(frames)))
+    shots = [[frame for frame in frames if frame.shot == shot] for shot in range(len(lengths))]
+    expected = [picture for shot in shots for picture in protocol(shot, stride, every)]
+    assert [frame.index for frame in out] == [frame.index for frame in frames]
+    for frame, picture in zip(out, expected, strict=True):
+        assert (frame.image.int() - picture.int()).abs().max() <= 2
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 12), max_size=3),
+    stride=st.integers(1, 5),
+    lookahead=st.integers(1, 9),
+    most=st.integers(0, 3),
+)
+def test_every_frame_comes_out_once_unchanged_outside_and_within_the_latency(lengths, stride, lookahead, most):
+    frames = clip(lengths)
+    stage = NOFEraser(
+        NETWORK,
+        neighbor_stride=stride,
+        lookahead=lookahead,
+        max_references=most,
+        reference_stride=3,
+        dtype=torch.float32,
+    )
+    run = (peanut.Pipeline() | stage)(frames)
+    out = list(run)
+    assert [frame.index for frame in out] == [frame.index for frame in frames]
+    assert run.statistics.stages[-1].latency <= lookahead + stride
+    for new, old in zip(out, frames, strict=True):
+        assert torch.equal(new.image[:, ~old.mask], old.image[:, ~old.mask])
+
+
+def test_features_held_are_bounded_by_the_window_and_the_references(monkeypatch):
+    held, most = weakref.WeakSet(), []
+    encode = E2FGVI.encode
+
+    def watched(self, masked):
+        out = encode(self, masked)
+        parts = [feature.clone() for feature in out]
+        held.update(parts)
+        gc.collect()
+        most.append(len(held))
+        return parts
+
+    monkeypatch.setattr(E2FGVI, "encode", watched)
+    stage = NOFEraser(
+        NETWORK,
+        neighbor_stride=2,
+        reference_stride=2,
+        max_references=3,
+        lookahead=6,
+        region="full",
+        dtype=torch.float32,
+    )
+    list(stage(iter(clip([40]))))
+    assert len(most) > 5
+    assert max(most) <= 3 + 2 * 2 + 1
+
+
+def test_each_frame_is_encoded_once_while_its_region_stays(monkeypatch):
+    counted = []
+    encode = E2FGVI.encode
+    monkeypatch.setattr(E2FGVI, "encode", lambda self, masked: counted.append(len(masked)) or encode(self, masked))
+    list(NOFEraser(NETWORK, region="full", dtype=torch.float32)(iter(clip([20]))))
+    assert sum(counted) == 20
+
+
+def test_frames_far_from_any_mask_pass_as_the_same_objects():
+    frames = [frame.with_mask(torch.zeros_like(frame.mask)) for frame in clip([30])]
+    frames[0] = frames[0].with_mask(clip([1])[0].mask)
+    out = list(NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)))
+    assert all(a is b for a, b in zip(out[1:], frames[1:], strict=True))
+    assert not torch.equal(out[0].image, frames[0].image)
+
+
+@pytest.mark.parametrize("size", [(60, 108), (150, 260), (50, 90), (131, 240), (40, 300)])
+def test_a_network_that_knows_the_answer_gives_it_back_without_a_seam(monkeypatch, size):
+    """A network that gives the true background, all of it a little too bright: the seam is corrected away."""
+    rows, columns = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
+    truth = torch.stack([40 + rows, 60 + columns // 2, 90 + (rows + columns) // 4]).clamp(max=235).to(torch.uint8)
+    frames = []
+    for index in range(12):
+        mask = torch.zeros(size, dtype=torch.bool)
+        mask[8:24, 10 + 4 * index : 30 + 4 * index] = True
+        image = truth.clone()
+        image[:, mask] = 255
+        frames.append(Frame(index=index, time=Fraction(index, 25), image=image, mask=mask))
+    regions = []
+
+    def knows(self, features, to_next, to_previous, decoded):
+        picture = regions[-1].cut(truth.float() + 9) / 127.5 - 1
+        return picture.expand(1, decoded, -1, -1, -1)
+
+    region_for = NOFEraser._region_for
+    monkeypatch.setattr(
+        NOFEraser, "_region_for", lambda self, local: regions.append(region_for(self, local)) or regions[-1]
+    )
+    monkeypatch.setattr(E2FGVI, "complete", knows)
+    for frame in NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)):
+        assert (frame.image.int() - truth.int()).abs().max() <= 3
+
+
+@given(
+    size=st.tuples(st.integers(20, 400), st.integers(20, 400)),
+    spot=st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1), st.floats(0.01, 1)),
+    max_pixels=st.sampled_from([60 * 108, 120 * 216, 720 * 1296]),
+)
+def test_a_region_covers_the_mask_in_sides_that_the_network_takes(size, spot, max_pixels):
+    h, w = size
+    top, left = int(spot[0] * (h - 1)), int(spot[1] * (w - 1))
+    mask = torch.zeros(size, dtype=torch.bool)
+    mask[top : top + max(1, int(spot[2] * h)), left : left + max(1, int(spot[3] * w))] = True
+    region = region_around(mask, MULTIPLE, margin=20, max_pixels=max_pixels)
+    assert region.covers(mask)
+    assert region.size[0] % MULTIPLE[0] == region.size[1] % MULTIPLE[1] == 0
+    assert region.size[0] * region.size[1] <= max(max_pixels, MULTIPLE[0] * MULTIPLE[1])
+    assert 0 <= region.top <= region.top + region.height <= h
+    assert 0 <= region.left <= region.left + region.width <= w
+    picture = torch.rand(3, h, w)
+    assert region.cut(picture).shape == (3, *region.size)
+    if not region.reduced:
+        assert torch.equal(region.restore(region.cut(picture)), picture[(slice(None), *region.box)])
+        if region.height >= MULTIPLE[0] and region.size[0] != region.height:
+            assert region.height == h  # padded only where the picture itself is smaller
+
+
+def test_the_full_region_is_continued_by_the_mirrored_picture():
+    picture = torch.arange(50.0).reshape(1, 50, 1).expand(3, 50, 108)
+    cut = full_region((50, 108), MULTIPLE).cut(picture)
+    assert cut[0, :, 0].tolist() == [*range(50), *range(49, 39, -1)]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.ones(60, 108, dtype=torch.bool),
+        torch.zeros(60, 108, dtype=torch.bool),
+        torch.eye(60, 108, dtype=torch.bool),
+        torch.arange(60 * 108).reshape(60, 108) == 0,
+        torch.arange(60 * 108).reshape(60, 108) == 60 * 108 - 1,
+    ],
+    ids=["everything", "nothing", "a line", "one pixel", "the last pixel"],
+)
+def test_masks_of_any_shape(mask):
+    frames = [frame.with_mask(mask) for frame in clip([3])]
+    out = list(NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)))
+    assert all(torch.equal(a.image[:, ~mask], b.image[:, ~mask]) for a, b in zip(out, frames, strict=True))
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(UsageError, match="NOFEraser needs masks: put masks"):
+        list(NOFEraser(NETWORK)([clip([1])[0].with_mask(None)]))
+    with pytest.raises(UsageError, match="max_references must be at least 0 or None"):
+        NOFEraser(NETWORK, max_references=-1)
+    with pytest.raises(ValueError, match="'region' must be in"):
+        NOFEraser(NETWORK, region="some")
+    with pytest.raises(ValueError, match="multiples of 108x60, got 100x60"):
+        NETWORK(torch.zeros(1, 1, 3, 60, 100), 1)
