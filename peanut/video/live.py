@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from threading import Condition, Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 import av
@@ -21,15 +20,24 @@ from peanut.video.file import reduced
 log = logging.getLogger(__name__)
 
 STREAMS = {"rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "tcp"}
+"""Schemes of addresses that are streams."""
+ENDLESS = {"", ".m3u8", ".mjpg"}
+"""How the path of an HTTP address ends that is no file."""
 
 
 def is_live(path: str | int) -> bool:
-    """Whether a path names a camera or a stream without an end: its pictures come whether or not they are read."""
+    """Whether a path names a camera or a stream without an end: its pictures come whether or not they are read.
+
+    >>> [is_live(path) for path in (0, "/dev/video0", "rtsp://camera/1", "http://camera/now.m3u8", "http://camera/now")]
+    [True, True, True, True, True]
+    >>> [is_live(path) for path in ("street.mp4", "now.m3u8", "https://site/street.mp4?size=full")]
+    [False, False, False]
+    """
     if isinstance(path, int) or path.startswith("/dev/video"):
         return True
-    address = urlsplit(path)
-    suffix = PurePosixPath(address.path).suffix.lower()
-    return address.scheme in STREAMS or (address.scheme in ("http", "https") and suffix in ("", ".m3u8", ".mjpg"))
+    scheme, _, rest = path.partition("://")
+    suffix = PurePosixPath(rest.partition("?")[0].partition("/")[2]).suffix.lower()
+    return bool(rest) and (scheme.lower() in STREAMS or (scheme.lower() in ("http", "https") and suffix in ENDLESS))
 
 
 @attrs.frozen(repr=False)
@@ -37,9 +45,14 @@ class Live:
     """The frames of a camera or network stream, read in a thread of their own; iterates any number of times.
 
     newest: frames kept while the pipeline is busy; older ones are dropped, counted, and leave gaps in `index`.
-    timeout: seconds without a picture after which the connection counts as lost. retry: attempts to connect again.
-    max_size: longest side in pixels.
-    Raises UsageError if the source cannot be had, at first or any more. Latency: 0. Holds: `newest` frames and one.
+    timeout: seconds without data after which the connection counts as lost. retry: attempts to connect again, of which
+    the first comes at once and the others after 1, 3, 7, ... seconds, at most `timeout`; they count anew once there is
+    a picture. max_size: longest side in pixels.
+    `index` counts the pictures decoded, and packets that cannot be. `time` is the stream's own; where its clock begins
+    anew, after a reconnect or not, it goes on one frame after the last. A stream that says it is over ends the frames.
+
+    Raises UsageError if the source cannot be had at first (without trying again) or any more. Closing waits for the
+    picture in work, in a stall until `timeout` at most. Latency: 0. Holds: `newest` frames and one.
     """
 
     path: str | int
@@ -62,82 +75,106 @@ class Live:
             thread.join()
             if feed.dropped:
                 log.warning("%s: %d frames were dropped, the pipeline was busy.", self.path, feed.dropped)
+            if feed.refused:
+                log.warning("%s: %d packets could not be decoded and are left out.", self.path, feed.refused)
 
 
 class _Feed(Iterator[Frame]):
     """The newest frames of a live source, between the thread that reads and the pipeline."""
 
     def __init__(self, settings: Live) -> None:
-        self.settings, self.dropped = settings, 0
+        self.settings, self.dropped, self.refused = settings, 0, 0
         self._frames: deque[Frame] = deque()
         self._changed = Condition()
         self._closing = self._ended = False
         self._error: BaseException | None = None
-        self._index, self._last = 0, Fraction(-1)
+        self._index = 0
+        self._source: Source | None = None
+        self._last: Fraction | None = None
+        self._offset = Fraction(0)  # from the stream's clock to ours
 
     def __next__(self) -> Frame:
         with self._changed:
-            while not self._frames:
-                if self._error is not None:
-                    error, self._error, self._ended = self._error, None, True
-                    raise error
-                if self._ended:
-                    raise StopIteration
-                self._changed.wait()
-            return self._frames.popleft()
+            self._changed.wait_for(lambda: self._frames or self._ended)
+            if self._frames:
+                return self._frames.popleft()
+            error, self._error = self._error, None
+            raise error or StopIteration
 
     def close(self) -> None:
         """Let the reading thread end after the picture in work."""
-        self._closing = True
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
 
     def run(self) -> None:
         """Read until the stream ends, connecting again when it is lost."""
-        left, error = self.settings.retry, None
         try:
-            while not self._closing:
-                before = self._index
-                try:
-                    self._read()
-                    return
-                except (OSError, av.error.FFmpegError) as lost:
-                    error = lost
-                left = self.settings.retry if self._index > before else left
-                if not left:
-                    raise UsageError(f"{self.settings.path} cannot be read any more: {error}") from error
-                left -= 1
-                log.warning("%s: connection lost (%s); connecting again.", self.settings.path, error)
-        except BaseException as failure:  # crosses to the pipeline
-            self._error = failure
+            self._read_again_and_again()
+        except BaseException as error:  # crosses to the pipeline
+            self._error = error
         finally:
             with self._changed:
-                self._ended = self._error is None
-                self._changed.notify()
+                self._ended = True
+                self._changed.notify_all()
+
+    def _read_again_and_again(self) -> None:
+        tries = 0
+        while not self._closing:
+            before = self._last
+            try:
+                self._read()
+                return
+            except (OSError, av.error.FFmpegError) as error:
+                lost = error
+            tries = tries if self._last == before else 0
+            told = f"no data for {self.settings.timeout:g} s" if isinstance(lost, av.error.ExitError) else lost
+            if self._last is None or tries == self.settings.retry:
+                raise UsageError(f"{self.settings.path} cannot be read any more: {told}") from lost
+            log.warning("%s: connection lost (%s); connecting again.", self.settings.path, told)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, min(self.settings.timeout, 2**tries - 1))
+            tries += 1
 
     def _read(self) -> None:
         with _open(self.settings) as container:
-            stream = container.streams.video[0]
-            source, offset = None, None
-            for picture in container.decode(stream):
-                if self._closing:
-                    return
-                stamp = Fraction((picture.pts or 0) * picture.time_base)
-                if offset is None:  # after a reconnect the stream's clock may begin anew
-                    step = 1 / Fraction(stream.average_rate or 25)
-                    offset = max(Fraction(0), self._last + step - stamp) if self._index else Fraction(0)
-                    source = Source(path=str(self.settings.path), fps=stream.average_rate, colour=colour_of(picture))
-                self._put(picture, max(stamp + offset, self._last), source)
+            step = 1 / Fraction(container.streams.video[0].average_rate or 25)
+            for packet in container.demux(video=0):
+                try:
+                    pictures = packet.decode()
+                except av.error.InvalidDataError:  # joined in the middle, or data lost on the way
+                    self.refused += 1
+                    self._index += self._last is not None
+                    continue
+                for picture in pictures:
+                    if self._closing:
+                        return
+                    self._put(picture, step)
 
-    def _put(self, picture: Any, time: Fraction, source: Source | None) -> None:
+    def _put(self, picture: Any, step: Fraction) -> None:
+        if self._source is None:
+            self._source = Source(path=str(self.settings.path), fps=1 / step, colour=colour_of(picture))
         size = reduced(picture.height, picture.width, self.settings.max_size)
         image = upright(to_rgb(picture, size), orientation(picture))
-        frame = Frame(index=self._index, time=time, image=image, source=source)
-        self._index, self._last = self._index + 1, time
+        self._last = self._time_of(picture, step)
+        frame = Frame(index=self._index, time=self._last, image=image, source=self._source)
+        self._index += 1
         with self._changed:
             if len(self._frames) == self.settings.newest:
                 self._frames.popleft()
                 self.dropped += 1
             self._frames.append(frame)
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def _time_of(self, picture: Any, step: Fraction) -> Fraction:
+        soonest = Fraction(0) if self._last is None else self._last + step
+        if picture.pts is None:
+            return soonest
+        time = Fraction(picture.pts * picture.time_base) + self._offset
+        if self._last is not None and time <= self._last:  # its clock began anew
+            self._offset += soonest - time
+            return soonest
+        return time
 
 
 def _open(settings: Live) -> Any:
