@@ -26,6 +26,7 @@ class BasicVSR(Bidirectional):
 
     def __init__(self, channels: int = 64, blocks: int = 30) -> None:
         super().__init__()
+        self.channels = channels
         self.spynet = SPyNet()
         self.backward_trunk = Trunk(3 + channels, channels, blocks)
         self.forward_trunk = Trunk(3 + channels, channels, blocks)

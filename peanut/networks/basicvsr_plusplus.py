@@ -41,7 +41,8 @@ class BasicVSRPlusPlus(Bidirectional):
         """same_size: the variant for restoration, whose output is as large as its input and whose sides are
         multiples of 4; it works on features of a quarter of the size."""
         super().__init__()
-        self.scale, self.multiple = (1, 4) if same_size else (4, 1)
+        self.scale, self.multiple, self.reduction = (1, 4, 4) if same_size else (4, 1, 1)
+        self.channels = channels
         self.spynet = SPyNet()
         self.feat_extract = _shrinking(channels) if same_size else Trunk(3, channels, 5)
         self.deform_align = nn.ModuleDict({branch: SecondOrderAlignment(channels) for branch in self.branches})

@@ -64,7 +64,11 @@ class Bidirectional(nn.Module):
     """How many times larger the output is than the input."""
     multiple: int
     """Sides of the input must be multiples of this."""
+    reduction: int = 1
+    """How many times smaller the features are than the input."""
+    channels: int
     spynet: SPyNet
+    conv_last: nn.Conv2d
 
     @abstractmethod
     def encode(self, frame: Tensor) -> Tensor:
