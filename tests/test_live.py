@@ -25,8 +25,11 @@ LENGTH = 40
 
 
 @functools.cache
-def stream(start: int = 0, codec: str = "libx264", format: str = "mpegts") -> bytes:
-    """LENGTH pictures of 64x48 at 25 per second whose brightness is their number; the clock starts at `start` s."""
+def stream(start: int = 0, pause: int = 0, codec: str = "libx264", format: str = "mpegts") -> bytes:
+    """LENGTH pictures of 64x48 at 25 per second whose brightness is their number; the clock starts at `start` s.
+
+    Between pictures 29 and 30 nothing is shown for `pause` seconds more.
+    """
     file = io.BytesIO()
     with av.open(file, "w", format=format) as out:
         settings = {"preset": "ultrafast", "tune": "zerolatency", "g": "5", "crf": "1"} if codec == "libx264" else {}
@@ -34,7 +37,7 @@ def stream(start: int = 0, codec: str = "libx264", format: str = "mpegts") -> by
         video.pix_fmt = "yuv420p" if codec == "libx264" else "rgb24"
         for number in range(LENGTH):
             picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 5 * number + 20, np.uint8), format="rgb24")
-            picture.pts, picture.time_base = number + 25 * start, Fraction(1, 25)
+            picture.pts, picture.time_base = number + 25 * (start + (pause if number >= 30 else 0)), Fraction(1, 25)
             out.mux(video.encode(picture))
         out.mux(video.encode())
     return file.getvalue()
@@ -143,7 +146,7 @@ def test_a_busy_pipeline_gets_the_newest_and_hears_how_many_were_dropped(told):
 @pytest.mark.parametrize("clock", [0, 100])
 def test_a_lost_connection_is_made_again_and_time_never_goes_back(end, clock, told):
     half = stream()[: len(stream()) // 2]
-    with Station((half, end), (half, end), (stream(clock), "over")) as station:
+    with Station((half, end), (half, end), (stream(clock, pause=2), "over")) as station:
         frames = list(Live(station.address, newest=200, timeout=1, retry=1))
     assert station.visits == 3  # a try that brings pictures makes up for the one before
     assert [frame.index for frame in frames] == list(range(len(frames)))
@@ -152,6 +155,7 @@ def test_a_lost_connection_is_made_again_and_time_never_goes_back(end, clock, to
     assert all(a.time < b.time for a, b in pairwise(frames))
     gap = frames[-LENGTH].time - frames[-LENGTH - 1].time
     assert gap == Fraction(1, 25) if clock == 0 else gap > 90  # a clock that runs on is believed
+    assert frames[-10].time - frames[-11].time == 2 + Fraction(1, 25)  # and so is one that began anew, from then on
     why = "no data for 1 s" if end == "stall" else "[Errno 5] Input/output error"
     assert len(told()) == 2
     assert all(line.startswith(f"{station.address}: connection lost ({why}") for line in told())

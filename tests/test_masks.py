@@ -117,11 +117,18 @@ def test_masks_of_any_other_size_are_refused_with_both_sizes(size, sources):
 
 
 def test_above_127_in_grey_is_masked(tmp_path):
-    colours = {(127,) * 3: False, (128,) * 3: True, (255, 255, 0): True, (0, 0, 255): False, (0, 255, 0): True}
+    colours = {
+        (127,) * 3: False,
+        (128,) * 3: True,
+        (255, 255, 0): True,
+        (0, 0, 255): False,
+        (0, 255, 0): True,
+        (255, 100, 0): True,
+    }
     row = np.array([list(colours)], np.uint8)
     cv2.imwrite(str(tmp_path / "0.png"), row[..., ::-1])
     cv2.imwrite(str(tmp_path / "1.png"), np.array([[127, 128]], np.uint16) * 257)
-    (out,) = bare([0], (1, 5)) | peanut.masks(tmp_path)
+    (out,) = bare([0], (1, 6)) | peanut.masks(tmp_path)
     assert out.mask[0].tolist() == list(colours.values())
     (out,) = bare([1], (1, 2)) | peanut.masks(tmp_path)
     assert out.mask[0].tolist() == [False, True]
@@ -162,6 +169,18 @@ def test_a_picture_that_cannot_be_read_is_refused_if_its_frame_comes(tmp_path):
     assert [frame.index for frame in bare([0, 2]) | peanut.masks(tmp_path / "masks")] == [0, 2]
     _, error = drain(iter(bare([0, 1, 2]) | peanut.masks(tmp_path / "masks")))
     assert str(error) == f"{broken} cannot be read as a picture."
+
+
+def test_a_mask_that_is_lost_in_its_video_is_missed_at_its_frame(tmp_path):
+    video = video_of(tmp_path / "masks.mov", [mask_of(number) for number in range(6)], codec="png", pixel_format="gray")
+    data = bytearray(video.read_bytes())
+    at = [place for place in range(len(data)) if data.startswith(b"\x89PNG", place)]
+    data[at[3] : at[3] + 4] = b"none"
+    video.write_bytes(data)
+    assert all(equal(frame, mask_of(frame.index)) for frame in bare([0, 1, 2, 4, 5]) | peanut.masks(video))
+    out, error = drain(iter(bare(range(6)) | peanut.masks(video)))
+    assert [frame.index for frame in out] == [0, 1, 2]
+    assert str(error) == f"{video} has no mask for frame 3."
 
 
 def test_what_has_no_masks_is_refused_when_the_stage_is_built(tmp_path):
