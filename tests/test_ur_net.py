@@ -110,18 +110,32 @@ def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
     assert torch.equal(outs[0][place], outs[1][place])
 
 
-@given(name=networks, chunk=st.integers(1, 4), fade=st.integers(1, 6))
-@settings(deadline=None, max_examples=15)
-def test_a_renewal_is_a_straight_fade(name, chunk, fade):
-    """At the first renewal the old chain goes over into the new one in equal steps."""
-    network, frames = NETWORKS[name], clip(8)
-    carried, anew = streamed(network, frames, chunk, 2), streamed(network, frames[chunk:], chunk, 2)
-    out = streamed(network, frames, chunk, 2, memory=max(0, chunk - 1), fade=fade)
-    torch.testing.assert_close(out[:chunk], carried[:chunk])
-    for place in range(min(chunk, fade)):
-        share = (place + 1) / (fade + 1)
-        expected = torch.lerp(carried[chunk + place], anew[place], share)
+@given(name=networks, chunk=st.integers(1, 4), lookahead=st.integers(1, 3), fade=st.integers(1, 6))
+@settings(deadline=None, max_examples=10)
+def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, fade):
+    network, frames = NETWORKS[name], clip(2 * chunk + lookahead)
+    provisional = streamed(network, frames[: chunk + lookahead], None, 0)
+    anew = streamed(network, frames[chunk:], chunk, lookahead, memory=0)
+    out = streamed(network, frames, chunk, lookahead, memory=0, fade=fade)
+    torch.testing.assert_close(out[:chunk], provisional[:chunk], rtol=0, atol=1e-4)
+    steps = min(chunk, lookahead, fade)
+    for place in range(chunk):
+        share = min(1, (place + 1) / (steps + 1))
+        expected = torch.lerp(provisional[chunk + place], anew[place], share) if share < 1 else anew[place]
         torch.testing.assert_close(out[chunk + place], expected, rtol=0, atol=1e-4)
+
+
+@given(name=networks, memory=st.integers(0, 3), fade=st.integers(1, 5))
+@settings(deadline=None, max_examples=10)
+def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade):
+    network, frames = NETWORKS[name], clip(6)
+    begin = memory + 1
+    carried, anew = streamed(network, frames, 1, 0), streamed(network, frames[begin:], 1, 0)
+    out = streamed(network, frames, 1, 0, memory, fade)
+    torch.testing.assert_close(out[:begin], carried[:begin], rtol=0, atol=1e-4)
+    for place in range(min(fade, memory + 1, len(anew))):  # until the next renewal
+        expected = torch.lerp(carried[begin + place], anew[place], (place + 1) / (fade + 1))
+        torch.testing.assert_close(out[begin + place], expected, rtol=0, atol=1e-4)
 
 
 def stage(name="BasicVSR", **options):

@@ -1,14 +1,10 @@
 """A network of recurrent branches over a stream: chunks that carry state forwards and look ahead backwards."""
 
-from collections.abc import Sequence
-
 import attrs
 import torch
 from torch import Tensor
 
 from peanut.networks.bidirectional import Bidirectional, State
-
-Features = dict[str, Tensor]
 
 
 @attrs.define(eq=False)
@@ -37,10 +33,11 @@ class BidirectionalStream:
     picture of the chunk itself. Backward branches begin `lookahead` pictures behind the chunk; what a later branch
     needs of a forward branch there is provisional, and computed again with the next chunk.
 
-    chunk: pictures that come out together; None: all at once, as published. memory: a chain of forward branches that
-    would reach back further than this from a chunk's first picture begins anew; None: never. fade: pictures over which
-    the old chain is then blended into the new.
-    Holds: chunk + lookahead pictures, with their flows and features.
+    chunk: pictures that come out together; None: all at once, as published. memory: forward branches that would reach
+    back further than this from a chunk's first picture begin anew; None: never. fade: pictures over which a chunk goes
+    over into the next, in equal steps: the first ones of the look-ahead, finished provisionally; without look-ahead,
+    the first ones after a new beginning, finished from the old state too.
+    Holds: chunk + lookahead pictures, with their flows and features, and `fade` enlarged ones.
     """
 
     def __init__(
@@ -49,13 +46,10 @@ class BidirectionalStream:
         self.network, self.chunk, self.lookahead, self.memory, self.fade = network, chunk, lookahead, memory, fade
         self._window: list[_Seen] = []
         self._newest: _Seen | None = None
-        self._chain: _Chain = _Chain()
-        self._old: _Chain | None = None
-        directions = [branch.startswith("backward") for branch in network.branches]
-        self._first_forward, self._last_backward = (
-            directions.index(False),
-            len(directions) - 1 - directions[::-1].index(True),
-        )
+        self._chain = _Chain()
+        self._old: _Chain | None = None  # fading out, where there is no look-ahead
+        self._provisional: list[Tensor] = []  # by the chunk before, for the first pictures of the window
+        self._last_backward = [branch for branch in network.branches if branch.startswith("backward")][-1]
 
     @torch.no_grad()
     def push(self, image: Tensor) -> list[Tensor]:
@@ -79,41 +73,38 @@ class BidirectionalStream:
     def _finish(self, length: int) -> list[Tensor]:
         """Finish the first `length` pictures of the window."""
         if self.memory is not None and self._chain.age > self.memory:
-            self._old, self._chain = (self._chain if self.fade else None), _Chain()
-        features: list[Features] = [{"spatial": seen.spatial} for seen in self._window]
-        self._propagate(self._chain, features, length, range(self._first_forward))
-        fading = min(length, self.fade - self._chain.age) if self._old is not None else 0
-        overlaid = [dict(own) for own in features[: fading + self.lookahead]]
-        out = self._rest(self._chain, features, length)
+            self._old, self._chain = (self._chain if self.lookahead == 0 else None), _Chain()
+        beyond = min(self.fade, length, len(self._window) - length)
+        out = self._run(self._chain, length, beyond)
+        others, faded, steps = self._provisional, 0, len(self._provisional) + 1
         if self._old is not None:
-            for place, old in enumerate(self._rest(self._old, overlaid, fading)):
-                share = (self._chain.age + place + 1) / (self.fade + 1)
-                out[place] = torch.lerp(old, out[place], share)
+            others, faded, steps = self._run(self._old, length, 0), self._chain.age, self.fade + 1
+        for place, other in enumerate(others[: steps - 1 - faded]):
+            out[place] = torch.lerp(other, out[place], (faded + place + 1) / steps)
         self._chain.age += length
         if self._chain.age >= self.fade:
             self._old = None
+        self._provisional = out[length:]
         del self._window[:length]
-        return out
+        return out[:length]
 
-    def _rest(self, chain: _Chain, features: list[Features], length: int) -> list[Tensor]:
-        """What follows the first backward branches: the finished pictures of the first `length`."""
-        self._propagate(chain, features, length, range(self._first_forward, len(self.network.branches)))
-        pairs = zip(self._window[:length], features, strict=False)
-        return [self.network.reconstruct(seen.image, own) for seen, own in pairs]
-
-    def _propagate(self, chain: _Chain, features: list[Features], length: int, places: Sequence[int]) -> None:
-        """Run some branches over the window, all but the first `length` pictures of it being look-ahead."""
-        window, network = self._window[: len(features)], self.network
+    def _run(self, chain: _Chain, length: int, beyond: int) -> list[Tensor]:
+        """All branches over the window: the first `length` pictures, finished, and provisionally `beyond` more."""
+        network, window = self.network, self._window
+        features: list[dict[str, Tensor]] = [{"spatial": seen.spatial} for seen in window]
         to_previous, to_next = [seen.to_previous for seen in window], [seen.to_next for seen in window]
-        for place in places:
-            branch = network.branches[place]
+        needed = len(window)  # pictures for which a forward branch must run
+        for branch in network.branches:
             if branch.startswith("backward"):
                 propagated = network.propagate(branch, features[::-1], to_next[::-1])[0][::-1]
+                needed = length + beyond if branch == self._last_backward else needed
             else:
                 state = chain.states.get(branch)
                 propagated, state = network.propagate(branch, features[:length], to_previous[:length], state)
                 chain.states[branch] = state
-                if place < self._last_backward:  # provisional: not what the state goes on from
-                    propagated += network.propagate(branch, features[length:], to_previous[length:], state)[0]
+                ahead = slice(length, needed)  # provisional: not what the state goes on from
+                propagated += network.propagate(branch, features[ahead], to_previous[ahead], state)[0]
             for own, feature in zip(features, propagated, strict=False):
                 own[branch] = feature
+        finished = zip(window[: length + beyond], features, strict=False)
+        return [network.reconstruct(seen.image, own) for seen, own in finished]
