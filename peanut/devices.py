@@ -1,5 +1,8 @@
 """Where a network runs and how precisely it computes: one place decides both."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 import torch
 from torch import nn
 
@@ -45,12 +48,18 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
 
 
 def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Move a network to its device, for inference: weights in `dtype` and channels-last.
+    """Move a network to its device, for inference, with its weights in `dtype`.
 
-    Parts whose class says `exact = True` (a SPyNet: flows are positions) stay in float32.
+    Parts whose class says `exact = True` (a SPyNet: flows are positions) keep their float32.
     """
-    network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for part in network.modules():
-        if getattr(part, "exact", False):
-            part.float()
+    exact = {id(tensor) for part in network.modules() if getattr(part, "exact", False) for tensor in _tensors_of(part)}
+    for tensor in _tensors_of(network):
+        kept = torch.float32 if id(tensor) in exact else dtype
+        tensor.data = tensor.data.to(device, kept if tensor.is_floating_point() else tensor.dtype)
+    if device.type == "cuda":
+        network.to(memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)
+
+
+def _tensors_of(part: nn.Module) -> Iterator[torch.Tensor]:
+    return chain(part.parameters(), part.buffers())
