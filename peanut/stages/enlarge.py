@@ -1,6 +1,7 @@
 """Enlarging frame by frame: plainly, or with any image model that spandrel reads."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,15 +91,15 @@ class SpandrelUpscaler(Stage):
 
 def _load(path: Path) -> Any:
     try:
-        from spandrel import ImageModelDescriptor, ModelLoader
+        spandrel: Any = import_module("spandrel")
     except ImportError as error:
         raise UsageError("SpandrelUpscaler needs spandrel: pip install 'peanut-video[spandrel]'.") from error
     if not path.is_file():
         raise UsageError(f"SpandrelUpscaler: there is no file {path}.")
     try:
-        model = ModelLoader().load_from_file(path)
+        model = spandrel.ModelLoader().load_from_file(path)
     except Exception as error:
         raise UsageError(f"SpandrelUpscaler: spandrel cannot load {path}: {error}.") from error
-    if not isinstance(model, ImageModelDescriptor) or model.input_channels != 3 or model.output_channels != 3:
+    if not isinstance(model, spandrel.ImageModelDescriptor) or model.input_channels != 3 or model.output_channels != 3:
         raise UsageError(f"SpandrelUpscaler: {path} is no model from one RGB picture to another.")
     return model
