@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import deque
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -51,7 +52,7 @@ class VideoOutput:
         metadata: bool,
     ) -> None:
         self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
-        self.count, self._last, self._failed = 0, -1, False
+        self._last, self._end, self._failed = -1, first.time, False
         self.fps = Fraction(25) if first.source is None or not first.source.fps else first.source.fps
         self.shift = Fraction(0) if _untrimmed(first, source) else first.time
         own = first.source.colour if first.source is not None else None
@@ -95,6 +96,15 @@ class VideoOutput:
             ) from error
         self.stream = stream
 
+    @property
+    def count(self) -> int:
+        """Frames that are in the file; those that the encoder still looks ahead on come with `close`."""
+        return int(self.stream.frames)
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        """Encode and write in one call, between whose parts no Ctrl-C can fall: a lost packet would break the video."""
+        deque(map(self.container.mux, self.stream.encode_lazy(picture)), maxlen=0)
+
     def add(self, frame: Frame) -> None:
         """Write a frame. Raises UsageError if it has another size than the first."""
         if frame.size != self.size:
@@ -113,21 +123,21 @@ class VideoOutput:
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
         picture.duration = max(1, round(1 / self.fps / self.time_base))
-        self._failed = True  # until this frame is through: a muxer that failed once must not be asked again
-        self.container.mux(self.stream.encode(picture))
-        self.carried.write_until(frame.time)
-        self._failed = False
-        self.count += 1
         self._end = frame.time + 1 / self.fps
+        try:
+            self._encode(picture)
+            self.carried.write_until(frame.time)
+        except Exception:
+            self._failed = True  # a muxer that failed once must not be asked again
+            raise
 
     def close(self) -> None:
         """Finish the file: it is complete and playable after this, or, where writing failed, as far as it got."""
         if self._failed:
             return self._abandon()
         try:
-            if self.count:
-                self.container.mux(self.stream.encode(None))
-                self.carried.finish(self._end)
+            self._encode(None)
+            self.carried.finish(self._end)
         except BaseException:
             self._abandon()
             raise

@@ -28,7 +28,8 @@ CODECS = {"mp4": "libx264", "mov": "libx264", "matroska": "libx264", "webm": "li
 class Output(Protocol):
     """What frames are written into."""
 
-    count: int
+    @property
+    def count(self) -> int: ...
 
     def add(self, frame: Frame) -> None: ...
 
