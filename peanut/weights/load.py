@@ -1,0 +1,152 @@
+"""Published weights, ready for our networks: converted once, read without a pickle from then on."""
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor, nn
+
+from peanut.devices import pick_device, pick_dtype, place
+from peanut.errors import UsageError, pick
+from peanut.weights.layouts import LAYOUTS, VERSION, convert, unwrapped
+from peanut.weights.networks import expected_of, network_like
+from peanut.weights.pickles import open_checkpoint
+from peanut.weights.sources import sha256_of
+from peanut.weights.store import pull, record_of, verify
+from peanut.weights.table import Entry, entries
+
+log = logging.getLogger(__name__)
+
+_SHARED: WeakValueDictionary[tuple[str, ...], nn.Module] = WeakValueDictionary()
+"""Networks in use: whoever asks for one again gets the same."""
+_LOCK = threading.Lock()
+
+
+def load(
+    name_or_path: str | Path, expected: Mapping[str, torch.Size] | None = None, *, like: str | None = None
+) -> dict[str, Tensor]:
+    """The weights of a checkpoint under the names of our network, on the CPU; fetched first where they are not here.
+
+    name_or_path: a row of the table, or a file. expected: names and shapes that must be there, strictly; by default
+    those of the row's network. like: for a file, the row whose network and layout it has; by default found by its
+    hash, or else its tensors are given under their own names, unwrapped.
+    Raises UsageError for a row whose network PEANUT does not have, and for a file that does not fit.
+    """
+    if _is_path(name_or_path):
+        return _from_path(Path(name_or_path), expected, like)
+    entry = pick("weights", str(name_or_path), entries())
+    expected = expected_of(entry) if expected is None else expected
+    path = pull(entry.name)
+    converted = path.with_name(f"{record_of(path)['sha256'][:16]}-{_key(entry.layout, expected)}.safetensors")
+    if converted.exists():
+        return dict(open_checkpoint(converted))
+    tensors = _converted(entry.layout, path, expected, entry.name)
+    _keep(tensors, converted, {"name": entry.name, "licence": entry.licence, **record_of(path)})
+    return tensors
+
+
+def network(
+    name_or_path: str | Path,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    like: str | None = None,
+) -> nn.Module:
+    """The network of a checkpoint, for inference; shared by all who ask for the same on the same device and type.
+
+    Takes what `load` takes. A TorchScript program (`big-lama`) is verified once more, and runs because it was named.
+    """
+    on = pick_device(device)
+    kind = pick_dtype(dtype, on)
+    wanted = (str(name_or_path), _state_of(name_or_path), str(like), str(on), str(kind))
+    with _LOCK:
+        found = _SHARED.get(wanted)
+        if found is None:
+            found = _program(str(name_or_path), on) or _built(name_or_path, like, on, kind)
+            _SHARED[wanted] = found
+        return found
+
+
+def _built(name_or_path: str | Path, like: str | None, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    try:
+        return place(network_like(load(name_or_path, like=like)), device, dtype)
+    except (RuntimeError, KeyError) as error:  # of a file with names of its own
+        raise UsageError(f"{name_or_path} fits no network of ours ({str(error).splitlines()[0]}).") from error
+
+
+def _program(name: str, device: torch.device) -> nn.Module | None:
+    """A published program, verified just before it runs; None if `name` is none."""
+    if name not in entries() or entries()[name].layout != "JIT":
+        return None
+    path = pull(name)
+    verify(name)
+    program: nn.Module = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+    return program
+
+
+def _is_path(name: str | Path) -> bool:
+    return isinstance(name, Path) or (name not in entries() and (os.sep in name or os.path.exists(name)))
+
+
+def _state_of(name_or_path: str | Path) -> str:
+    """What tells a changed file from the one before."""
+    path = Path(name_or_path)
+    return str(path.stat().st_mtime_ns) if _is_path(name_or_path) and path.exists() else ""
+
+
+def _key(layout: str, expected: Mapping[str, torch.Size]) -> str:
+    """Names a conversion: of which layout, by which version, and for which network."""
+    wanted = repr(sorted((name, tuple(size)) for name, size in expected.items()))
+    return f"{layout.replace(' ', '-')}-v{VERSION}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def _converted(layout: str, path: Path, expected: Mapping[str, torch.Size], name: str) -> dict[str, Tensor]:
+    how = pick("layout", layout, LAYOUTS)
+    state = open_checkpoint(path, how.ignored)
+    try:
+        return convert(layout, state, expected)
+    except UsageError as error:
+        raise UsageError(f"{name} ({path.name}): {error}") from error
+
+
+def _keep(tensors: Mapping[str, Tensor], converted: Path, about: Mapping[str, Any]) -> None:
+    """Write what was converted, whole or not at all; a cache that cannot be written (shared, read-only) is said."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    partial = converted.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        own = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+        save_file(own, partial, {key: str(value) for key, value in about.items()})
+        partial.replace(converted)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        log.warning("%s cannot be written (%s): the checkpoint is converted at every start.", converted, error)
+
+
+def _from_path(path: Path, expected: Mapping[str, torch.Size] | None, like: str | None) -> dict[str, Tensor]:
+    """A file of the user's."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file of weights.")
+    entry = pick("weights", like, entries()) if like is not None else _published(path)
+    if entry is not None:
+        return _converted(entry.layout, path, expected_of(entry) if expected is None else expected, str(path))
+    if expected is not None:
+        return _converted("PLAIN", path, expected, str(path))
+    tensors = unwrapped(open_checkpoint(path), ("params", "params_ema", "state_dict", "model"))
+    for prefix in ("generator_ema.", "generator."):
+        if any(name.startswith(prefix) for name in tensors):
+            return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
+    return tensors
+
+
+def _published(path: Path) -> Entry | None:
+    """The row whose file this is, by its hash; the first, where several rows share it."""
+    found = sha256_of(path)
+    return next((entry for entry in entries().values() if entry.file.sha256 == found), None)

