@@ -124,6 +124,25 @@ def test_every_frame_of_the_real_clip_equals_ffmpegs(bikes):
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le", "-colorspace", "bt709"),
+        ("-c:v", "prores_ks", "-pix_fmt", "yuv422p10le"),
+        ("-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
+        ("-c:v", "ffv1", "-pix_fmt", "gray10le"),
+        ("-c:v", "ffv1", "-pix_fmt", "yuva444p"),
+        ("-c:v", "ffv1", "-pix_fmt", "bgr0"),
+    ],
+    ids=lambda words: f"{words[1]}-{words[words.index('-pix_fmt') + 1]}",
+)
+def test_sharp_edges_between_colours_equal_ffmpegs(words, tmp_path):
+    """A test picture shows what a real one hides: where in 4:2:0 and 4:2:2 the colours lie."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=0.2", *words, tmp_path / "sharp.mkv")
+    assert_equals_ffmpeg(tmp_path / "sharp.mkv")
+
+
+@needs_ffmpeg
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_trimmed_reading_is_a_piece_of_the_whole(kinds, name):

@@ -19,7 +19,7 @@ import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
-from peanut.video.colour import colour_of, orientation, to_rgb, upright
+from peanut.video.colour import ToRgb, colour_of, orientation, upright
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,7 @@ def _frames(settings: VideoFile, container: Any, opened: str | BinaryIO) -> Iter
     counter = _Counter(stream.codec_context.name in HIDDEN_PICTURES)
     key = _key_packet(opened, settings.start)
     damage = _Damage(name_of(settings.path))
+    to_rgb = ToRgb()
     source, last = None, Fraction(-1)
     for picture in _pictures(container, stream, key, counter, damage):
         index = counter.index_of(picture)

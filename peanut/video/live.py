@@ -14,7 +14,7 @@ import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
-from peanut.video.colour import colour_of, orientation, to_rgb, upright
+from peanut.video.colour import ToRgb, colour_of, orientation, upright
 from peanut.video.file import reduced
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ class _Feed(Iterator[Frame]):
         self._closing = self._ended = False
         self._error: BaseException | None = None
         self._index = 0
+        self._to_rgb = ToRgb()
         self._source: Source | None = None
         self._last: Fraction | None = None
         self._offset = Fraction(0)  # from the stream's clock to ours
@@ -155,7 +156,7 @@ class _Feed(Iterator[Frame]):
         if self._source is None:
             self._source = Source(path=str(self.settings.path), fps=1 / step, colour=colour_of(picture))
         size = reduced(picture.height, picture.width, self.settings.max_size)
-        image = upright(to_rgb(picture, size), orientation(picture))
+        image = upright(self._to_rgb(picture, size), orientation(picture))
         self._last = self._time_of(picture, step)
         frame = Frame(index=self._index, time=self._last, image=image, source=self._source)
         self._index += 1
