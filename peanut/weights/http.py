@@ -12,6 +12,7 @@ from peanut.errors import UsageError
 
 TIMEOUT = 30.0  # seconds without a byte
 TRIES = 5  # per address
+PAUSE = 0.2  # seconds before the second try; each later one waits twice as long
 LARGEST = 8 * 2**30  # bytes; more than any published file has
 
 
@@ -32,14 +33,14 @@ def download(address: str, part: Path, *, size: int | None = None) -> None:
     for attempt in range(TRIES):
         have = part.stat().st_size if part.exists() else 0
         if size is not None and have == size:
-            return None
+            return
         try:
-            return _go_on(address, part, have, size)
+            _go_on(address, part, have, size)
+            return
         except _Cut as error:
             if attempt == TRIES - 1:
                 raise Failed(f"{error}, {TRIES} times") from error
-            time.sleep(0.2 * 2**attempt)
-    return None
+            time.sleep(PAUSE * 2**attempt)
 
 
 def _go_on(address: str, part: Path, have: int, size: int | None) -> None:

