@@ -2,7 +2,7 @@
 
 from peanut.weights.layouts import convert
 from peanut.weights.licences import licence
-from peanut.weights.load import load, network
+from peanut.weights.loading import load, network
 from peanut.weights.sources import cache_folder
 from peanut.weights.store import add, pull, remove, verify
 from peanut.weights.table import entries

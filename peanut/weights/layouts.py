@@ -15,6 +15,8 @@ VERSION = 1
 SHOWN = 10
 """Names that a report lists at most."""
 
+WRAPPINGS = ("params", "params_ema", "state_dict", "model")
+"""Keys under which the tensors may lie in a file: the first that is there, otherwise the file itself."""
 FREE = (  # names that a file may have and no network needs: constants, counters, index tables
     r"(.*spynet\.)?(mean|std)",
     r".*\.valid_ind_rolled",
@@ -31,8 +33,6 @@ class Layout:
     """How a publisher lays out files."""
 
     about: str
-    inside: tuple[str, ...] = ()
-    """Where the tensors may lie in the file; the first that is there is taken, or the file itself."""
     prefix: str = ""
     """What our part's names begin with, if any does."""
     others: tuple[str, ...] = ()
@@ -67,19 +67,19 @@ LAYOUTS = {
     "PLAIN": Layout("the file is the dict"),
     "DP": Layout("saved from DataParallel: every name begins with module."),
     "E2": Layout("E2FGVI: the generator alone"),
-    "SAM2": Layout("SAM 2: under model", ("model",)),
-    "SAM3": Layout("SAM 3: under model, or the file itself", ("model",)),
-    "SAMWISE": Layout("the whole model, SAM 2 and RoBERTa included", ("model",), others=HEADS, ignored=NAMESPACE),
-    "FSQ": Layout("RoBERTa by fairseq", ("model",), others=HEADS, renames=FAIRSEQ, ignored=NAMESPACE),
+    "SAM2": Layout("SAM 2: under model"),
+    "SAM3": Layout("SAM 3: under model, or the file itself"),
+    "SAMWISE": Layout("the whole model, SAM 2 and RoBERTa included", others=HEADS, ignored=NAMESPACE),
+    "FSQ": Layout("RoBERTa by fairseq", others=HEADS, renames=FAIRSEQ, ignored=NAMESPACE),
     "HF": Layout("RoBERTa by Hugging Face", others=HEADS, renames=ROBERTA),
-    "SPYMM": Layout("SPyNet by OpenMMLab", ("state_dict",)),
-    "SNIKLAUS": Layout("SPyNet by sniklaus", renames=((r"^moduleBasic\.", "basic_module."),)),
-    "MMG": Layout("OpenMMLab: the generator of a trained pair", ("state_dict",), "generator."),
-    "MMB": Layout("BasicVSR by OpenMMLab", ("state_dict",), "generator.", renames=MMLAB_BASICVSR),
-    "MME": Layout("RealBasicVSR: the averaged generator", ("state_dict",), "generator_ema.", others=GAN),
-    "BSR": Layout("BasicSR: under params", ("params", "params_ema")),
-    "BSR spynet": Layout("the SPyNet in a BasicVSR by BasicSR", ("params", "params_ema"), "spynet.", others=(".*",)),
-    "PL": Layout("LaMa by Lightning: the generator", ("state_dict",), "generator.", others=(".*",)),
+    "SPYMM": Layout("SPyNet by OpenMMLab"),
+    "SNIKLAUS": Layout("SPyNet by sniklaus", renames=((r"moduleBasic\.", "basic_module."),)),
+    "MMG": Layout("OpenMMLab: the generator of a trained pair", "generator."),
+    "MMB": Layout("BasicVSR by OpenMMLab", "generator.", renames=MMLAB_BASICVSR),
+    "MME": Layout("RealBasicVSR: the averaged generator", "generator_ema.", others=GAN),
+    "BSR": Layout("BasicSR: under params"),
+    "BSR spynet": Layout("the SPyNet in a BasicVSR by BasicSR", "spynet.", others=(".*",)),
+    "PL": Layout("LaMa by Lightning: the generator", "generator.", others=(".*",)),
 }
 """How published files are laid out, by the key that the table gives."""
 
@@ -111,9 +111,9 @@ def convert(layout: str, state: Any, expected: Mapping[str, torch.Size]) -> dict
     return {name: found[name] for name in expected}
 
 
-def unwrapped(state: Any, inside: Sequence[str]) -> dict[str, Tensor]:
+def unwrapped(state: Any) -> dict[str, Tensor]:
     """The tensors of a file, by name; everything else in it is dropped. Raises UsageError if there are none."""
-    where = next((key for key in inside if isinstance(state, Mapping) and isinstance(state.get(key), Mapping)), None)
+    where = next((key for key in WRAPPINGS if isinstance(state, Mapping) and isinstance(state.get(key), Mapping)), None)
     held = state if where is None else state[where]
     items = held.items() if isinstance(held, Mapping) else ()
     tensors = {name: x for name, x in items if isinstance(name, str) and isinstance(x, Tensor)}
@@ -126,7 +126,7 @@ def unwrapped(state: Any, inside: Sequence[str]) -> dict[str, Tensor]:
 
 def _ours(how: Layout, state: Any, expected: Mapping[str, torch.Size]) -> Iterator[tuple[str, Tensor]]:
     """Every tensor under our name for it; what lies outside the layout's prefix keeps a name that no network has."""
-    tensors = unwrapped(state, how.inside)
+    tensors = unwrapped(state)
     if how.renames is ROBERTA:
         tensors = _without_token_types(tensors)
     prefixed = any(name.startswith(how.prefix) for name in tensors)

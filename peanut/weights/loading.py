@@ -107,12 +107,11 @@ def _key(layout: str, expected: Mapping[str, torch.Size]) -> str:
 
 
 def _converted(layout: str, path: Path, expected: Mapping[str, torch.Size], name: str) -> dict[str, Tensor]:
-    how = pick("layout", layout, LAYOUTS)
-    state = open_checkpoint(path, how.ignored)
+    state = open_checkpoint(path, pick("layout", layout, LAYOUTS).ignored)
     try:
         return convert(layout, state, expected)
     except UsageError as error:
-        raise UsageError(f"{name} ({path.name}): {error}") from error
+        raise UsageError(f"{name}: {error}") from error
 
 
 def _keep(tensors: Mapping[str, Tensor], converted: Path, about: Mapping[str, Any]) -> None:
@@ -137,9 +136,16 @@ def _from_path(path: Path, expected: Mapping[str, torch.Size] | None, like: str 
     entry = pick("weights", like, entries()) if like is not None else _published(path)
     if entry is not None:
         return _converted(entry.layout, path, expected_of(entry) if expected is None else expected, str(path))
-    if expected is not None:
-        return _converted("PLAIN", path, expected, str(path))
-    tensors = unwrapped(open_checkpoint(path), ("params", "params_ema", "state_dict", "model"))
+    try:
+        tensors = _bare(open_checkpoint(path))
+        return tensors if expected is None else convert("PLAIN", tensors, expected)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _bare(state: Any) -> dict[str, Tensor]:
+    """The tensors of a file in one of the wrappings that published files have, under their own names."""
+    tensors = unwrapped(state)
     for prefix in ("generator_ema.", "generator."):
         if any(name.startswith(prefix) for name in tensors):
             return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
