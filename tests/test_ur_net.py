@@ -1,8 +1,12 @@
 """The laws of streaming with narrow networks: whatever the chunks, the pixels are those of a plain computation."""
 
+import os
 import re
+import subprocess
+import sys
 import weakref
 from itertools import pairwise
+from pathlib import Path
 
 import attrs
 import pytest
@@ -253,3 +257,26 @@ def test_bfloat16_is_close(name):
     rounded = list(URNet(narrow(narrow_kind), dtype="bfloat16", device="cpu", chunk=2)(iter(frames)))
     for a, b in zip(exact, rounded, strict=True):
         assert (a.image.int() - b.image.int()).abs().float().mean() < 1.5
+
+
+PEAK = """
+import resource, sys, torch
+from peanut.stages.ur_net import BasicVSR
+from peanut.networks.basicvsr import BasicVSR as Network
+from strategies import make_frames
+torch.set_num_threads(1)
+for frame in BasicVSR(Network(8, 1), device="cpu")(iter(make_frames([int(sys.argv[1])], (90, 160)))):
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length():
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+    def peak(frames):
+        run = [sys.executable, "-c", PEAK, str(frames)]
+        return int(subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout)
+
+    assert peak(600) < 1.1 * peak(60)

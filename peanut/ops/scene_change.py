@@ -16,7 +16,16 @@ UNIT = 8
 BLIND = 255
 """The distance where there is nothing to compare with."""
 
-STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8))
+STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
+LIKE = 6.0
+
+TEX = 0.0
+TEXF = 1.6
+FAINT = 255
+SHADE = 0.7
+SHADE_BOX = (21, 21)
+ALIKE = 0.6
+TEXTURE = 1.5
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -29,17 +38,33 @@ def parallax_flow(grey: Array, other: Array, reach: float) -> Array:
     """
     start = grid(*(slice(0, n) for n in grey.shape))
     flow = dense_flow(grey, other, "fast")
-    unlike = cv2.blur(cv2.absdiff(sample(other, start + flow), grey).astype(np.float32), (5, 5))
-    for dx, dy in STEPS:  # beside an edge of parallax the neighbour's motion may be the right one
-        shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-        shifted = cv2.warpAffine(flow, shift, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        also = cv2.blur(cv2.absdiff(sample(other, start + shifted), grey).astype(np.float32), (5, 5))
+    unlike = _unlike(grey, other, start + flow)
+    mean = _kept_mean(flow, unlike, reach)
+    others = [np.zeros_like(flow), mean]
+    others += [_shifted(flow, dx, dy) for dx, dy in STEPS]  # beside an edge of parallax a neighbour's may be right
+    for candidate in others:
+        also = _unlike(grey, other, start + candidate)
         better = also < unlike
-        flow, unlike = np.where(better[..., None], shifted, flow), np.where(better, also, unlike)
-    kept = ((unlike < 6) & (np.hypot(flow[..., 0], flow[..., 1]) <= reach)).astype(np.float32)
+        flow, unlike = np.where(better[..., None], candidate, flow), np.where(better, also, unlike)
+    kept = (unlike < LIKE) & (np.hypot(flow[..., 0], flow[..., 1]) <= reach)
+    return np.asarray(np.where(kept[..., None], flow, _kept_mean(flow, unlike, reach)), np.float32)
+
+
+def _unlike(grey: Array, other: Array, at: Array) -> Array:
+    """Mean difference over 5x5 pixels: h w, float32, grey levels."""
+    return np.asarray(cv2.blur(cv2.absdiff(sample(other, at), grey).astype(np.float32), (5, 5)))
+
+
+def _kept_mean(flow: Array, unlike: Array, reach: float) -> Array:
+    """The mean over 41x41 pixels of the flow that leads to the same content: h w 2."""
+    kept = ((unlike < LIKE) & (np.hypot(flow[..., 0], flow[..., 1]) <= reach)).astype(np.float32)
     around = cv2.blur(np.dstack([flow * kept[..., None], kept]), (41, 41))
-    mean = around[..., :2] / (around[..., 2:] + 1e-3)
-    return np.asarray(np.where(kept[..., None] > 0, flow, mean), np.float32)
+    return np.asarray(around[..., :2] / (around[..., 2:] + 1e-3))
+
+
+def _shifted(flow: Array, dx: int, dy: int) -> Array:
+    shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+    return np.asarray(cv2.warpAffine(flow, shift, flow.shape[1::-1], borderMode=cv2.BORDER_REPLICATE))
 
 
 def content_distance(picture: Array, other: Array) -> Array:
@@ -47,10 +72,39 @@ def content_distance(picture: Array, other: Array) -> Array:
 
     picture, other: h w 3, uint8. A colour outside the interval of the other's 3x3 pixels counts by how far it is
     outside, in both directions, so that something smooth on something rough counts as well; the worst channel, averaged
-    over 5x5 pixels.
+    over 5x5 pixels as far as it is small, so that a sharp edge stays where it is.
     """
     outside = worst_channel(cv2.max(_outside(picture, other), _outside(other, picture)))
-    return np.asarray(cv2.blur(outside.astype(np.float32), (5, 5)))
+    faint = cv2.blur(np.minimum(outside, np.uint8(FAINT)).astype(np.float32), (5, 5))
+    if not TEX:
+        return faint
+    x, y = (_deviation(p) for p in (picture, other))
+    return np.asarray(np.maximum(faint, TEX * np.maximum(x - TEXF * y, y - TEXF * x)))
+
+
+def _deviation(picture: Array) -> Array:
+    """How much the grey levels vary over 5x5 pixels: h w, float32."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    mean, square = cv2.blur(grey, (5, 5)), cv2.blur(grey * grey, (5, 5))
+    return np.sqrt(np.maximum(square - mean * mean, 0))
+
+
+def shaded(other: Array, picture: Array, noise: float) -> Array:
+    """`other` as dark or bright as `picture` where both show the same texture: what differs there is a shadow.
+
+    picture, other: h w 3, uint8, aligned. noise: grey levels; what varies less has no texture. Brightness is matched
+    over 15x15 pixels, by a factor of at most SHADE or its inverse.
+    """
+    x, y = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (picture, other))
+    means = cv2.blur(np.dstack([x, y, x * x]), SHADE_BOX)
+    more = cv2.blur(np.dstack([y * y, x * y]), SHADE_BOX)
+    mean_x, mean_y = means[..., 0], means[..., 1]
+    var_x, var_y = means[..., 2] - mean_x**2, more[..., 0] - mean_y**2
+    same = (more[..., 1] - mean_x * mean_y) > ALIKE * np.sqrt(np.maximum(var_x * var_y, 0) + 1e-6)
+    rough = np.minimum(var_x, var_y) > (TEXTURE * noise) ** 2
+    gain = np.clip((mean_x + 1) / (mean_y + 1), SHADE, 1 / SHADE)
+    gain = np.where(same & rough, gain, np.float32(1))
+    return np.asarray(np.clip(other * gain[..., None] + 0.5, 0, 255).astype(np.uint8))
 
 
 def worst_channel(difference: Array) -> Array:
@@ -80,7 +134,9 @@ def compare(picture: Array, other: Array, transform: Array, reach: float) -> tup
     if not inside.any():
         return np.full((h, w), BLIND, np.uint8), at
     noise = max(1.0, float(np.median(worst_channel(cv2.absdiff(picture, seen))[inside])))
-    distance = np.minimum(content_distance(picture, seen) * (UNIT / noise), BLIND - 1).astype(np.uint8)
+    distance = np.minimum(content_distance(picture, shaded(seen, picture, noise)) * (UNIT / noise), BLIND - 1).astype(
+        np.uint8
+    )
     return np.where(inside, distance, np.uint8(BLIND)), at
 
 

@@ -25,8 +25,10 @@ DEFAULTS = {4: "basicvsrpp-reds4", 1: "basicvsrpp-decompress-3"}
 """The published weights that a scale stands for: enlarging, and restoring compressed video at its own size."""
 BUDGET = 4 * 2**30
 """Bytes that the features in a window may take before `tile="auto"` cuts the picture."""
-CHUNK = 15
+CHUNK = 7
 """Frames of a chunk, unless given."""
+LIVE_MEMORY = 14
+"""How far a state reaches back, unless given, where there is no look-ahead."""
 OVERLAP = 16
 """Pixels that neighbouring tiles share, of the input."""
 
@@ -44,8 +46,8 @@ class URNet(Stage):
     chunk: frames that are computed together; "whole": a shot at once, as published.
     lookahead: frames after a chunk that its backward branches start from. 0 is live: chunks of one frame, unless given.
     memory: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
-        is carried for ever drifts. None: never.
-    fade: frames over which an old state is blended into the one that replaces it.
+        is carried for ever drifts. "auto": 0 (every chunk begins anew), live 14. None: it never begins anew.
+    fade: frames over which a chunk goes over into the next, within its look-ahead; live, an old state into a new one.
     fidelity: how much of the network's picture is taken, 0 to 1; the rest is the plain enlargement (bicubic).
     tile: the longest side, in pixels of the input, that is computed at once; "auto" cuts what would need much memory,
         None never.
@@ -60,9 +62,9 @@ class URNet(Stage):
     model: str | Bidirectional | None = attrs.field(default=None, repr=_model_repr)
     scale: int | None = None
     chunk: int | Literal["whole"] | None = None
-    lookahead: int = attrs.field(default=5)
-    memory: int | None = 0
-    fade: int = 5
+    lookahead: int = 7
+    memory: int | Literal["auto"] | None = "auto"
+    fade: int = 7
     fidelity: float = 1.0
     tile: int | Literal["auto"] | None = "auto"
     device: str | torch.device = "auto"
@@ -74,7 +76,7 @@ class URNet(Stage):
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
         for field, least in (("lookahead", 0), ("memory", 0), ("fade", 0)):
-            if (value := getattr(self, field)) is not None and value < least:
+            if (value := getattr(self, field)) not in (None, "auto") and value < least:
                 raise UsageError(f"{name}: {field} must be at least {least}, got {value}.")
         if self.chunk != "whole" and self.chunk is not None and self.chunk < 1:
             raise UsageError(f"{name}: chunk must be at least 1 or 'whole', got {self.chunk}.")
@@ -125,13 +127,19 @@ class URNet(Stage):
             return 1 if self.lookahead == 0 else CHUNK
         return self.chunk
 
+    @property
+    def _memory(self) -> int | None:
+        if self.memory == "auto":
+            return LIVE_MEMORY if self.lookahead == 0 else 0
+        return self.memory
+
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for (_, size), shot in groupby(frames, key=lambda frame: (frame.shot, frame.size)):
             yield from self._run_shot(size, shot)
 
     def _run_shot(self, size: tuple[int, int], shot: Iterable[Frame]) -> Iterator[Frame]:
         boxes = self._boxes(size)
-        settings = self._length, self.lookahead, self.memory, self.fade
+        settings = self._length, self.lookahead, self._memory, self.fade
         streams = [BidirectionalStream(self._network, *settings) for _ in boxes]
         waiting: deque[tuple[Frame, Tensor]] = deque()
         for frame in shot:
@@ -178,11 +186,9 @@ class URNet(Stage):
             del frame, image
 
 
-@attrs.frozen
-class BasicVSR(URNet):
-    """`URNet` with BasicVSR: first-order propagation; its weights come from the Python package index."""
-
-    model: str | Bidirectional | None = attrs.field(default="basicvsr-reds4", repr=_model_repr)
+def BasicVSR(model: str | Bidirectional = "basicvsr-reds4", **settings: Any) -> URNet:
+    """`URNet` with the weights of BasicVSR (first-order propagation), which come from the Python package index."""
+    return URNet(model, **settings)
 
 
 def _filled(model: str) -> Bidirectional:
