@@ -22,12 +22,16 @@ def weights() -> None:
 
 @weights.command("list")
 @click.option("--licence", is_flag=True, help="Say what each may be used for.")
-def list_(licence: bool) -> None:
+@click.option("--markdown", is_flag=True, help="Print the table of the documentation.")
+def list_(licence: bool, markdown: bool) -> None:
     """All checkpoints: name, size, whether they are on this machine, licence, network."""
     from peanut.weights.licences import consequence
     from peanut.weights.store import is_here, kept_at
-    from peanut.weights.table import entries
+    from peanut.weights.table import as_markdown, entries
 
+    if markdown:
+        click.echo(as_markdown())
+        return
     for entry in entries().values():
         sizes = [file.size for file in entry.files]
         size = "?" if None in sizes else f"{sum(filter(None, sizes)) / 1e6:.1f} MB"

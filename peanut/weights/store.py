@@ -140,7 +140,8 @@ def _obtain(entry: Entry, file: File, kept: Path) -> None:
             _clear(part)  # only a hash can tell that a continued file is of one piece
         try:
             fetch(source, part, size=None if "#" in source else file.size)
-            return _admit(part, kept, file, source)
+            _admit(part, kept, file, source)
+            return _clear(part)
         except Failed as error:
             reasons.append(f"{source}: {error}")
             log.info("%s: %s", entry.name, reasons[-1])

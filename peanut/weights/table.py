@@ -56,3 +56,27 @@ def entries() -> dict[str, Entry]:
             last = next(reversed(found))
             found[last] = attrs.evolve(found[last], files=(*found[last].files, row))
     return found
+
+
+def as_markdown() -> str:
+    """The table for readers: what, how large, which licence, where from, how far its bytes are known."""
+    lines = [
+        "| name | network | size | licence | from | sha256 | reached by us |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for entry in entries().values():
+        sizes = [file.size for file in entry.files]
+        size = "not published" if None in sizes else f"{sum(filter(None, sizes)) / 1e6:.1f} MB"
+        places = dict.fromkeys(_place(source) for source in entry.file.sources)
+        known = {0: "first seen", 64: "published"}.get(len(entry.file.sha256), f"{len(entry.file.sha256)} digits")
+        reached = "yes" if entry.reached else "no"
+        cells = (f"`{entry.name}`", entry.network, size, entry.licence, ", ".join(places), known, reached)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _place(source: str) -> str:
+    """Who keeps a source."""
+    kind, _, rest = source.partition(":")
+    names = {"hub": "Hugging Face", "drive": "Google Drive", "pypi": "package index"}
+    return names[kind] if kind in names else rest.removeprefix("//").split("/")[0]
