@@ -3,6 +3,7 @@
 import struct
 import zlib
 from fractions import Fraction
+from itertools import islice
 from weakref import WeakSet
 
 import attrs
@@ -114,6 +115,17 @@ def test_masks_of_any_other_size_are_refused_with_both_sizes(size, sources):
         f"{sources['folder']}: the mask for frame 2 is 64x40, the frame {size[1]}x{size[0]}; masks must have the size "
         "of the frames, or that of the video before max_size."
     )
+
+
+def test_masks_twice_as_large_as_a_video_that_was_not_reduced_are_refused(tmp_path, walker):
+    folder = folder_of(tmp_path / "masks", [mask_of(0, (2 * 180, 2 * 320))])
+    out, error = drain(iter(peanut.read(walker.video) | peanut.masks(folder)))
+    assert (out, type(error)) == ([], UsageError)
+    assert "the mask for frame 0 is 640x360, the frame 320x180" in str(error)
+    (small,) = islice(peanut.read(walker.video, max_size=160) | peanut.masks(walker.masks), 1)
+    assert small.mask.shape == (90, 160)
+    out, error = drain(iter(peanut.read(walker.video, max_size=160) | peanut.masks(folder)))
+    assert "the mask for frame 0 is 640x360, the frame 160x90" in str(error)
 
 
 def test_above_127_in_grey_is_masked(tmp_path):

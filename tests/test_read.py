@@ -189,6 +189,34 @@ def test_file_objects_and_pipes_are_read_like_files(walker, tmp_path):
     assert len(list(again)) == len(list(again)) == len(expected)
 
 
+def test_one_file_object_is_read_twice_at_once(walker):
+    video = peanut.read(io.BytesIO(walker.video.read_bytes()), shots=False)
+    for a, b in zip(video, video, strict=True):
+        assert (a.index, a.time) == (b.index, b.time)
+        assert torch.equal(a.image, b.image)
+    trimmed = peanut.read(io.BytesIO(walker.video.read_bytes()), shots=False, start=1)
+    assert [frame.index for frame in trimmed] == [25, 26, 27, 28, 29]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_read_like_standard_input(walker, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', walker.video, pipe]):
+        assert next(iter(peanut.read(pipe, shots=False, start=1))).index == 25
+
+
+@needs_ffmpeg
+def test_a_truncated_mkv_with_sound_gives_what_it_has_and_one_warning(walker, tmp_path, caplog):
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    ffmpeg("-i", walker.video, "-f", "lavfi", "-i", "sine=duration=1.2", "-c:v", "copy", "-c:a", "aac", whole)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    assert 0 < len(list(peanut.read(cut, shots=False))) < walker.length
+    (line,) = caplog.messages
+    assert line.startswith(f"{cut}: the file is cut off")
+
+
 def test_standard_input(walker):
     code = "import peanut; print(len(list(peanut.read('-'))))"
     with walker.video.open("rb") as file:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from faults import FullDisk
+from faults import FullDisk, Pipe
 from strategies import Breaks, breaking, drain, make_frames
 from test_main_job import psnr
 
@@ -163,6 +163,39 @@ def test_a_trimmed_copy_starts_at_zero_and_has_the_packets_that_start_in_it(spok
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_sound_that_outlasts_the_pictures_stays(spoken, tmp_path, suffix, caplog):
+    long, clean, cut = (tmp_path / f"{name}.{suffix}" for name in ("long", "clean", "cut"))
+    words = ("-f", "lavfi", "-i", "sine=duration=4", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", long)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", spoken, *map(str, words)], check=True)
+    (peanut.read(long, shots=False) | peanut.write(clean)).run()
+    assert [data for _, data in packets(clean, "audio")] == [data for _, data in packets(long, "audio")]
+    (peanut.read(long, shots=False, stop=1) | peanut.write(cut)).run()
+    end = list(peanut.read(long, shots=False, stop=1))[-1].time + Fraction(1, 25)
+    assert [data for _, data in packets(cut, "audio")] == [data for time, data in packets(long, "audio") if time < end]
+    assert caplog.text == ""
+
+
+@needs_ffmpeg
+def test_what_a_source_carries_comes_from_file_objects_and_pipes_that_were_spooled(spoken, tmp_path, caplog):
+    index_last = tmp_path / "index_last.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", spoken, "-c", "copy", "-sn", index_last], check=True)
+    whole = [data for _, data in packets(index_last, "audio")]
+    for number, source in enumerate((io.BytesIO(index_last.read_bytes()), Pipe(index_last.read_bytes()))):
+        clean = tmp_path / f"{number}.mp4"
+        (peanut.read(source, shots=False) | peanut.prefetch(40) | peanut.write(clean)).run()
+        assert [data for _, data in packets(clean, "audio")] == whole
+    assert caplog.text == ""
+
+
+@needs_ffmpeg
+def test_what_a_pipe_carried_is_gone_and_that_is_said(spoken, tmp_path, caplog):
+    (peanut.read(Pipe(spoken.read_bytes()), shots=False) | peanut.write(tmp_path / "clean.mp4")).run()
+    assert caplog.messages == ["pipe: its audio and subtitle is not carried over: it can be read only once."]
+    assert [frame.time for frame in read(tmp_path / "clean.mp4")] == [frame.time for frame in read(spoken)]
+
+
+@needs_ffmpeg
 def test_sound_that_the_container_does_not_take_is_encoded_anew(spoken, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         (peanut.read(spoken) | peanut.write(tmp_path / "copy.webm", crf=40)).run()
@@ -229,6 +262,10 @@ def test_masks_are_written_and_read_back_without_loss(name, tmp_path):
         (lambda folder: peanut.write(folder / "clean.xyz"), r"write knows \.mp4, .*, not \.xyz"),
         (lambda folder: peanut.write(folder / "clean.mp4", codec="libx999"), "no video encoder called 'libx999'"),
         (lambda folder: peanut.write(folder / "clean.mp4", codec="aac"), "aac encodes audio, not video"),
+        (
+            lambda folder: peanut.write(folder / "clean.webm", codec="libx264"),
+            "webm does not hold libx264; libvpx-vp9 is",
+        ),
         (lambda folder: peanut.write(folder / "clean.mp4", crf=99), r"crf must be 0 \(best\) to 63, got 99"),
         (
             lambda folder: peanut.write(folder / "clean.mp4", pixel_format="rgb1"),

@@ -24,23 +24,19 @@ class Carried:
         self.shift, self._output = shift, output
         self._lanes: dict[int, _Copy | _Encode] = {}
         self._pending: tuple[Any, Fraction] | None = None
-        self._length = None
+        self._shown = Fraction(-1)  # time of the last picture that came by
         for stream in () if source is None else source.streams:
             if (stream.type == "audio" and audio) or (stream.type == "subtitle" and subtitles):
                 lane = _lane(stream, output)
                 if lane is not None:
                     self._lanes[stream.index] = lane
         self._packets = self._read(source) if self._lanes else iter(())
-        if source is not None:
-            from peanut.video.file import length_of
-
-            self._length = length_of(source)
 
     def _read(self, source: Any) -> Iterator[tuple[Any, Fraction]]:
-        """Packets of the carried streams with their start in seconds, from `shift` on."""
+        """Packets of the pictures and of what is carried, with their start in seconds, from `shift` on."""
         if self.shift:
             source.seek(int(self.shift * av.time_base))
-        streams = [source.streams[index] for index in self._lanes]
+        streams = [source.streams.video[0], *(source.streams[index] for index in self._lanes)]
         try:
             for packet in source.demux(streams):
                 if packet.size and packet.pts is not None:
@@ -50,23 +46,43 @@ class Carried:
         except av.error.FFmpegError as error:
             log.warning("sound or subtitles end early: %s.", error)
 
-    def write_until(self, time: Fraction | None) -> None:
-        """Write what starts before `time` (seconds of the source); None: all that is left."""
-        while True:
-            if self._pending is None:
-                self._pending = next(self._packets, None)
-            if self._pending is None or (time is not None and self._pending[1] >= time):
-                return
-            packet, _ = self._pending
-            self._pending = None
-            self._lanes[packet.stream_index].write(packet, self.shift, self._output)
+    def _next(self) -> tuple[Any, Fraction] | None:
+        """The next packet of what is carried; pictures only tell their time."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            return pending
+        for packet, start in self._packets:
+            if packet.stream_index in self._lanes:
+                return packet, start
+            self._shown = max(self._shown, start)
+        return None
 
-    def finish(self, end: Fraction) -> None:
-        """Write what starts before `end`, the end of the last frame; where that is the end of the source, all of it."""
-        to_the_end = self._length is not None and end >= self._length - Fraction(1, 100)
-        self.write_until(None if to_the_end else end)
+    def write_until(self, time: Fraction) -> None:
+        """Write what starts before `time`, in seconds of the source."""
+        while (item := self._next()) is not None:
+            if item[1] >= time:
+                self._pending = item
+                return
+            self._write(item[0])
+
+    def finish(self, last: Fraction, end: Fraction) -> None:
+        """Write what starts before `end`, that of the last frame; if no picture follows `last`, its time, all of it."""
+        rest = []  # 1 second of packets at most where pictures follow, else what outlasts the pictures
+        while (item := self._next()) is not None:
+            packet, start = item
+            if start < end:
+                self._write(packet)
+            elif self._shown <= last:
+                rest.append(packet)
+            elif start >= end + 1:
+                break
+        for packet in rest if self._shown <= last else ():
+            self._write(packet)
         for lane in self._lanes.values():
             lane.finish(self._output)
+
+    def _write(self, packet: Any) -> None:
+        self._lanes[packet.stream_index].write(packet, self.shift, self._output)
 
 
 def _lane(stream: Any, output: Any) -> "_Copy | _Encode | None":

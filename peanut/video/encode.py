@@ -13,6 +13,7 @@ from av.video.reformatter import Interpolation
 from peanut.errors import UsageError
 from peanut.frame import Colour, Frame
 from peanut.video.carry import Carried
+from peanut.video.media import Media
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,10 @@ class VideoOutput:
         metadata: bool,
     ) -> None:
         self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
-        self._last, self._end, self._failed = -1, first.time, False
+        self._last, self._failed = -1, False
+        self._newest = self._end = first.time
         self.fps = Fraction(25) if first.source is None or not first.source.fps else first.source.fps
-        self.shift = Fraction(0) if _untrimmed(first, source) else first.time
+        self.shift = Fraction(0) if _untrimmed(first) else first.time
         own = first.source.colour if first.source is not None else None
         self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
         options = {"flush_packets": "1", **PLAYABLE_ALL_THE_TIME[kind]}
@@ -123,7 +125,7 @@ class VideoOutput:
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
         picture.duration = max(1, round(1 / self.fps / self.time_base))
-        self._end = frame.time + 1 / self.fps
+        self._newest, self._end = frame.time, frame.time + 1 / self.fps
         try:
             self._encode(picture)
             self.carried.write_until(frame.time)
@@ -137,7 +139,7 @@ class VideoOutput:
             return self._abandon()
         try:
             self._encode(None)
-            self.carried.finish(self._end)
+            self.carried.finish(self._newest, self._end)
         except BaseException:
             self._abandon()
             raise
@@ -152,8 +154,8 @@ class VideoOutput:
             log.debug("%s could not be closed: %s", self.name, error)
 
 
-def _untrimmed(first: Frame, source: Any) -> bool:
-    return source is not None and first.source is not None and not first.source.start
+def _untrimmed(first: Frame) -> bool:
+    return isinstance(first.source, Media) and not first.source.live and not first.source.start
 
 
 def _time_base(source: Any) -> Fraction:

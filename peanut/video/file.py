@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from heapq import heappop, heappush
 from io import BufferedReader
-from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import attrs
@@ -18,8 +20,9 @@ import av
 import av.error
 
 from peanut.errors import UsageError
-from peanut.frame import Frame, Source
+from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
+from peanut.video.media import Media, View
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class VideoFile:
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
     max_size: int | None = None
+    _lock: Lock = attrs.field(factory=Lock, eq=False, init=False)
 
     def __str__(self) -> str:
         trimmed = f", start={float(self.start):g}" if self.start else ""
@@ -48,17 +52,26 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[Frame]:
         with ExitStack() as stack:
-            opened = _seekable_input(self.path, stack)
+            opened = self._input(stack)
             container = stack.enter_context(open_video(opened))
             yield from _frames(self, container, opened)
 
+    def _input(self, stack: ExitStack) -> "str | View | _Forward":
+        """What PyAV can read: a pipe that needs seeking is copied into a temporary file first."""
+        file: Any = sys.stdin.buffer if self.path == "-" else self.path
+        if isinstance(file, str):
+            if not os.path.exists(file) or not stat.S_ISFIFO(os.stat(file).st_mode):
+                return file
+            file = stack.enter_context(open(file, "rb"))  # noqa: SIM115  (closed with the stack)
+        return View(file, self._lock) if file.seekable() else _from_pipe(file)
 
-def name_of(path: str | BinaryIO) -> str:
+
+def name_of(path: Any) -> str:
     """What a source is called in a sentence."""
     return str(path) if isinstance(path, str) else str(getattr(path, "name", "the file object"))
 
 
-def open_video(path: str | BinaryIO, **options: Any) -> Any:
+def open_video(path: Any, **options: Any) -> Any:
     """An open PyAV container that has a video stream. Raises UsageError if there is none to be had."""
     name = name_of(path)
     if isinstance(path, str) and "://" not in path and not os.path.exists(path):
@@ -92,15 +105,23 @@ def expected_frames(container: Any, start: Fraction, stop: Fraction | None) -> i
 
 def length_of(container: Any) -> Fraction | None:
     """Seconds from time zero to the end of the video, as far as the file tells."""
-    stream = container.streams.video[0]
-    if stream.duration:
-        return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    own = _own_length(container.streams.video[0])
+    if own is not None:
+        return own
     if container.duration:
         return Fraction((container.start_time or 0) + container.duration, av.time_base)
     return None
 
 
-def _frames(settings: VideoFile, container: Any, opened: str | BinaryIO) -> Iterator[Frame]:
+def _own_length(stream: Any) -> Fraction | None:
+    """Seconds from time zero to the end of this stream alone: mkv tells it in a tag, "00:00:04.040000000"."""
+    if stream.duration:
+        return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    hours, minutes, seconds = (re.findall(r"\d+(?:\.\d+)?", stream.metadata.get("DURATION", "")) + [0] * 3)[:3]
+    return 3600 * Fraction(hours) + 60 * Fraction(minutes) + Fraction(seconds) or None
+
+
+def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward") -> Iterator[Frame]:
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     counter = _Counter(stream.codec_context.name in HIDDEN_PICTURES)
@@ -118,13 +139,17 @@ def _frames(settings: VideoFile, container: Any, opened: str | BinaryIO) -> Iter
             break
         turn = orientation(picture)
         if source is None:
-            source = Source(
-                path=opened if isinstance(opened, str) else name_of(opened),
+            size = picture.height, picture.width
+            source = Media(
+                path=name_of(settings.path),
                 start=settings.start,
                 fps=stream.average_rate,
                 frames=expected_frames(container, settings.start, settings.stop),
                 colour=colour_of(picture),
                 rotation=int(picture.rotation),
+                size=size[::-1] if turn[0] else size,
+                beside=tuple(sorted({other.type for other in container.streams} & {"audio", "subtitle"})),
+                again=_another(opened),
             )
         last = time
         image = upright(to_rgb(picture, reduced(picture.height, picture.width, settings.max_size)), turn)
@@ -146,7 +171,7 @@ def _pictures(
     container: Any, stream: Any, key: tuple[int, int] | None, counter: "_Counter", damage: "_Damage"
 ) -> Iterator[Any]:
     """The pictures that the decoder gives from packet `key` on, in the order they are shown; all packets count."""
-    packets = container.demux(stream)
+    packets = container.demux()  # of all streams: the end of the others tells whether the file is cut off
     while True:
         try:
             packet = next(packets)
@@ -155,6 +180,9 @@ def _pictures(
         except (av.error.FFmpegError, OSError) as error:
             damage.cut_off = str(error)
             packet = None
+        if packet is not None and packet.stream_index != stream.index:
+            damage.passed(packet)
+            continue
         if packet is not None and packet.size and not packet.is_discard:
             counter.sent(packet)
         if packet is not None and packet.size and key is not None:
@@ -202,11 +230,12 @@ class _Counter:
         return index
 
 
-def _key_packet(path: str | BinaryIO, start: Fraction) -> tuple[int, int] | None:
+def _key_packet(opened: "str | View | _Forward", start: Fraction) -> tuple[int, int] | None:
     """(dts, pts) of the last key frame before `start`; None where decoding has to begin with the first packet."""
-    if not start or not isinstance(path, str):
+    again = _another(opened)
+    if not start or again is None:
         return None
-    with open_video(path) as container:
+    with open_video(again) as container:
         stream = container.streams.video[0]
         if stream.codec_context.name in HIDDEN_PICTURES:
             return None  # numbers can be had by decoding alone
@@ -227,10 +256,20 @@ class _Damage:
     refused: int = 0
     flagged: int = 0
     cut_off: str = ""
+    others: Fraction = Fraction(0)
+    """Seconds to which the other streams came."""
+
+    def passed(self, packet: Any) -> None:
+        """A packet of another stream came by."""
+        if packet.pts is not None:
+            self.others = max(self.others, Fraction(packet.pts * packet.time_base))
 
     def check_length(self, container: Any, last: Fraction) -> None:
         """A file that ends well before its length says is cut off."""
-        length, rate = length_of(container), container.streams.video[0].average_rate
+        stream = container.streams.video[0]
+        length, rate = length_of(container), stream.average_rate
+        if _own_length(stream) is None:  # the length is that of the longest stream
+            last = max(last, self.others)
         if not self.cut_off and length is not None and rate and 0 <= last < length - max(2 / rate, Fraction(1, 2)):
             self.cut_off = f"it says {float(length):.1f} s and ends at {float(last):.1f} s"
 
@@ -246,27 +285,19 @@ class _Damage:
             log.warning("%s: %s.", self.name, "; ".join(told))
 
 
-def _seekable_input(path: str | BinaryIO, stack: ExitStack) -> str | BinaryIO:
-    """What PyAV can read: a pipe that needs seeking is copied into a temporary file first."""
-    if path == "-":
-        return _from_pipe(sys.stdin.buffer, stack)
-    if isinstance(path, str):
-        return path
-    if not path.seekable():
-        return _from_pipe(path, stack)
-    path.seek(0)
-    return path
+def _another(opened: "str | View | _Forward") -> str | View | None:
+    """What opens the same file once more; None where it has passed."""
+    return opened.another() if isinstance(opened, View) else opened if isinstance(opened, str) else None
 
 
-def _from_pipe(pipe: BinaryIO, stack: ExitStack) -> str | BinaryIO:
+def _from_pipe(pipe: BinaryIO) -> "View | _Forward":
     buffered: Any = pipe if isinstance(pipe, BufferedReader) else BufferedReader(pipe, PEEK)
     head = buffered.peek(PEEK)
     if head[4:8] != b"ftyp" or _index_comes_first(head):
-        return _Forward(buffered)  # type: ignore[return-value]
-    spooled = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peanut-"))) / "input.mp4"
-    with spooled.open("wb") as file:
-        shutil.copyfileobj(buffered, file)
-    return str(spooled)
+        return _Forward(buffered)
+    spooled = tempfile.TemporaryFile(prefix="peanut-")  # noqa: SIM115  (gone when nobody reads it any more)
+    shutil.copyfileobj(buffered, spooled)
+    return View(spooled, Lock())
 
 
 def _index_comes_first(head: bytes) -> bool:

@@ -13,9 +13,10 @@ import av
 import av.error
 
 from peanut.errors import UsageError
-from peanut.frame import Frame, Source
+from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
 from peanut.video.file import reduced
+from peanut.video.media import Media
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class _Feed(Iterator[Frame]):
         self._error: BaseException | None = None
         self._index = 0
         self._to_rgb = ToRgb()
-        self._source: Source | None = None
+        self._source: Media | None = None
         self._last: Fraction | None = None
         self._offset = Fraction(0)  # from the stream's clock to ours
 
@@ -140,6 +141,7 @@ class _Feed(Iterator[Frame]):
     def _read(self) -> None:
         with _open(self.settings) as container:
             step = 1 / Fraction(container.streams.video[0].average_rate or 25)
+            beside = tuple(sorted({stream.type for stream in container.streams} & {"audio", "subtitle"}))
             for packet in container.demux(video=0):
                 try:
                     pictures = packet.decode()
@@ -150,11 +152,11 @@ class _Feed(Iterator[Frame]):
                 for picture in pictures:
                     if self._closing:
                         return
-                    self._put(picture, step)
+                    self._put(picture, step, beside)
 
-    def _put(self, picture: Any, step: Fraction) -> None:
+    def _put(self, picture: Any, step: Fraction, beside: tuple[str, ...]) -> None:
         if self._source is None:
-            self._source = Source(path=str(self.settings.path), fps=1 / step, colour=colour_of(picture))
+            self._source = self._describe(picture, 1 / step, beside)
         size = reduced(picture.height, picture.width, self.settings.max_size)
         image = upright(self._to_rgb(picture, size), orientation(picture))
         self._last = self._time_of(picture, step)
@@ -166,6 +168,18 @@ class _Feed(Iterator[Frame]):
                 self.dropped += 1
             self._frames.append(frame)
             self._changed.notify_all()
+
+    def _describe(self, picture: Any, fps: Fraction, beside: tuple[str, ...]) -> Media:
+        size = picture.height, picture.width
+        return Media(
+            path=str(self.settings.path),
+            fps=fps,
+            colour=colour_of(picture),
+            rotation=int(picture.rotation),
+            size=size[::-1] if orientation(picture)[0] else size,
+            live=True,
+            beside=beside,
+        )
 
     def _time_of(self, picture: Any, step: Fraction) -> Fraction:
         soonest = Fraction(0) if self._last is None else self._last + step

@@ -17,6 +17,7 @@ from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.video.file import VideoFile, open_video, reduced
 from peanut.video.images import files, is_pictures, load
+from peanut.video.media import Media
 
 PALETTE = 3
 """Colour type of a PNG whose pixels are entries of a palette (DAVIS, YouTube-VOS)."""
@@ -103,7 +104,8 @@ def _fitted(mask: Tensor, frame: Frame, path: str) -> Tensor:
     (h, w), (mask_h, mask_w) = frame.size, mask.shape
     if (mask_h, mask_w) == (h, w):
         return mask
-    if reduced(mask_h, mask_w, max(h, w)) == (h, w):
+    whole = frame.source.size if isinstance(frame.source, Media) else (mask_h, mask_w)
+    if (mask_h, mask_w) == whole and reduced(mask_h, mask_w, max(h, w)) == (h, w):
         small = F.interpolate(mask[None, None].to(torch.uint8), (h, w), mode="nearest-exact")
         return small[0, 0].to(torch.bool)
     raise UsageError(

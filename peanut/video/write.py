@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -18,6 +19,7 @@ from peanut.pipeline import Pipeline, Stage
 from peanut.video.encode import FORMATS, VideoOutput
 from peanut.video.file import name_of
 from peanut.video.mask_stages import mask_images
+from peanut.video.media import Media, View
 from peanut.video.picture_folder import PictureFolder
 
 log = logging.getLogger(__name__)
@@ -98,6 +100,10 @@ class write(Stage):
             raise UsageError(f"write: this FFmpeg has no video encoder called {codec!r}; libx264 is one.") from error
         if encoder.type != "video":
             raise UsageError(f"write: {codec} encodes {encoder.type}, not video; libx264 is one that does.")
+        with av.open(BytesIO(), "w", format=self._format) as container:
+            if encoder.name not in container.supported_codecs:
+                best = CODECS[self._format]
+                raise UsageError(f"write: {self._format} does not hold {codec}; {best} is a codec that it does.")
         formats = [known.name for known in encoder.video_formats or ()]
         if self.pixel_format is not None and formats and self.pixel_format not in formats:
             raise UsageError(
@@ -165,7 +171,7 @@ class write(Stage):
             codec=self.codec or CODECS[self._format],
             crf=self.crf,
             pixel_format=self.pixel_format,
-            source=source.open(first),
+            source=source.open(first, audio=self.audio, subtitles=self.subtitles),
             audio=self.audio,
             subtitles=self.subtitles,
             metadata=self.metadata,
@@ -206,15 +212,23 @@ class _Source:
     def __init__(self) -> None:
         self._container: Any = nullcontext()
 
-    def open(self, first: Frame) -> Any:
-        """An open container, or None where the source is no file."""
-        if first.source is None or not os.path.isfile(first.source.path):
+    def open(self, first: Frame, *, audio: bool, subtitles: bool) -> Any:
+        """An open container, or None where there is none to be had: pictures, a pipe or stream that has passed."""
+        media = first.source
+        if not isinstance(media, Media):
             return None
-        try:
-            self._container = av.open(first.source.path, metadata_errors="replace")
-        except (OSError, av.error.FFmpegError):
-            return None  # a folder of pictures, a file that is gone: nothing to carry
-        return self._container
+        wanted = [kind for kind, yes in (("audio", audio), ("subtitle", subtitles)) if yes and kind in media.beside]
+        lost = "it can be read only once" if media.again is None else ""
+        if not lost:
+            again = media.again.another() if isinstance(media.again, View) else media.again
+            try:
+                self._container = av.open(again, metadata_errors="replace")
+                return self._container
+            except (OSError, av.error.FFmpegError) as error:
+                lost = f"it cannot be opened again ({error})"
+        if wanted:
+            log.warning("%s: its %s is not carried over: %s.", media.path, " and ".join(wanted), lost)
+        return None
 
     def __enter__(self) -> "_Source":
         return self
