@@ -14,8 +14,11 @@ from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, p
 from peanut.session import Session
 
 if TYPE_CHECKING:
+    from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
     from peanut.stages.flow_eraser import FlowEraser
     from peanut.stages.moving_objects import MovingObjects
+    from peanut.stages.nof_eraser import NOFEraser
+    from peanut.stages.ur_net import BasicVSR, URNet
     from peanut.video.info import Info, info
     from peanut.video.mask_stages import grow, invert, mask_images, overlay, resize, side_by_side
     from peanut.video.masks import masks
@@ -26,9 +29,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
+    "BasicVSR": "peanut.stages.ur_net",
+    "Enlarge": "peanut.stages.enlarge",
     "FlowEraser": "peanut.stages.flow_eraser",
     "Info": "peanut.video.info",
     "MovingObjects": "peanut.stages.moving_objects",
+    "NOFEraser": "peanut.stages.nof_eraser",
+    "SpandrelUpscaler": "peanut.stages.enlarge",
+    "URNet": "peanut.stages.ur_net",
     "grow": "peanut.video.mask_stages",
     "info": "peanut.video.info",
     "invert": "peanut.video.mask_stages",
@@ -43,19 +51,24 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "write_masks": "peanut.video.write",
 }
 __all__ = [
+    "BasicVSR",
     "Colour",
+    "Enlarge",
     "FlowEraser",
     "Frame",
     "Info",
     "MovingObjects",
+    "NOFEraser",
     "Pipeline",
     "Run",
     "Session",
     "Source",
+    "SpandrelUpscaler",
     "Stage",
     "StageError",
     "StageStatistics",
     "Statistics",
+    "URNet",
     "UsageError",
     "grow",
     "info",

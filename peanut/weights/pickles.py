@@ -14,14 +14,11 @@ _LOCK = threading.Lock()
 """What is allowed is allowed in the whole process for the length of a load: one load at a time."""
 
 
-class Ignored:
-    """Stands in for a type that a file names and nobody needs: takes anything, keeps nothing."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
+def _empty(name: str) -> type:
+    """A class that stands in for the type of that full name, which a file holds and nobody needs: it keeps nothing."""
+    module, _, own = name.rpartition(".")
+    ignore = {"__init__": lambda self, *_: None, "__setstate__": lambda self, _: None}
+    return type(own, (), {"__module__": module, **ignore})
 
 
 def open_checkpoint(path: Path, ignored: Sequence[str] = ()) -> Any:
@@ -38,7 +35,7 @@ def open_checkpoint(path: Path, ignored: Sequence[str] = ()) -> Any:
             return load_file(path)
         except SafetensorError as error:
             raise UsageError(f"{path.name} cannot be read: {error}.") from error
-    stubs: list[Any] = [(Ignored, name) for name in ignored]
+    stubs: list[Any] = [_empty(name) for name in ignored]
     try:
         with _LOCK, torch.serialization.safe_globals(stubs):
             return torch.load(path, map_location="cpu", weights_only=True)
