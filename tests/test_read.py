@@ -266,6 +266,19 @@ def test_a_corrupt_packet_leaves_a_gap_and_one_warning(tmp_path, walker, caplog)
     ]
 
 
+def test_any_packet_that_the_decoder_refuses_leaves_its_own_gap_the_last_ones_too(tmp_path, walker, caplog):
+    data, broken = walker.video.read_bytes(), tmp_path / "broken.mp4"
+    with av.open(str(walker.video)) as container:
+        packets = [(packet.pos, packet.size, packet.pts) for packet in container.demux(video=0) if packet.size]
+    shown = sorted(pts for *_, pts in packets)
+    for at, size, pts in packets[1:]:
+        caplog.clear()
+        broken.write_bytes(data[:at] + bytes([255]) * size + data[at + size :])
+        indices = [frame.index for frame in peanut.read(broken, shots=False)]
+        assert indices == [index for index in range(walker.length) if shown[index] != pts]
+        assert caplog.messages == [f"{broken}: 1 packets could not be decoded and are left out."]
+
+
 def test_damage_in_the_middle_loses_no_good_frame(tmp_path, walker, caplog):
     data = walker.video.read_bytes()
     (tmp_path / "damaged.mp4").write_bytes(damaged(data, len(data) // 2))

@@ -123,7 +123,7 @@ def _own_length(stream: Any) -> Fraction | None:
 
 def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward") -> Iterator[Frame]:
     stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
+    stream.thread_type = "SLICE"  # threads for whole frames lose what they hold when a packet near the end is damaged
     counter = _Counter(stream.codec_context.name in HIDDEN_PICTURES)
     key = _key_packet(opened, settings.start)
     damage = _Damage(name_of(settings.path))
