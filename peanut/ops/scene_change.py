@@ -16,16 +16,15 @@ UNIT = 8
 BLIND = 255
 """The distance where there is nothing to compare with."""
 
-STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
-LIKE = 6.0
-
-TEX = 0.0
-TEXF = 1.6
-FAINT = 255
+_STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
+LIKE = 10.0
+"""Grey levels of mean difference up to which a flow leads to the same content."""
 SHADE = 0.7
-SHADE_BOX = (21, 21)
+"""The deepest shadow that is forgiven, as a factor of brightness."""
 ALIKE = 0.6
+"""Correlation above which two textures are one."""
 TEXTURE = 1.5
+"""Deviation, in units of the noise, above which there is a texture."""
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -41,7 +40,7 @@ def parallax_flow(grey: Array, other: Array, reach: float) -> Array:
     unlike = _unlike(grey, other, start + flow)
     mean = _kept_mean(flow, unlike, reach)
     others = [np.zeros_like(flow), mean]
-    others += [_shifted(flow, dx, dy) for dx, dy in STEPS]  # beside an edge of parallax a neighbour's may be right
+    others += [_shifted(flow, dx, dy) for dx, dy in _STEPS]  # beside an edge of parallax a neighbour's may be right
     for candidate in others:
         also = _unlike(grey, other, start + candidate)
         better = also < unlike
@@ -72,32 +71,21 @@ def content_distance(picture: Array, other: Array) -> Array:
 
     picture, other: h w 3, uint8. A colour outside the interval of the other's 3x3 pixels counts by how far it is
     outside, in both directions, so that something smooth on something rough counts as well; the worst channel, averaged
-    over 5x5 pixels as far as it is small, so that a sharp edge stays where it is.
+    over 5x5 pixels.
     """
     outside = worst_channel(cv2.max(_outside(picture, other), _outside(other, picture)))
-    faint = cv2.blur(np.minimum(outside, np.uint8(FAINT)).astype(np.float32), (5, 5))
-    if not TEX:
-        return faint
-    x, y = (_deviation(p) for p in (picture, other))
-    return np.asarray(np.maximum(faint, TEX * np.maximum(x - TEXF * y, y - TEXF * x)))
-
-
-def _deviation(picture: Array) -> Array:
-    """How much the grey levels vary over 5x5 pixels: h w, float32."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    mean, square = cv2.blur(grey, (5, 5)), cv2.blur(grey * grey, (5, 5))
-    return np.sqrt(np.maximum(square - mean * mean, 0))
+    return np.asarray(cv2.blur(outside.astype(np.float32), (5, 5)))
 
 
 def shaded(other: Array, picture: Array, noise: float) -> Array:
     """`other` as dark or bright as `picture` where both show the same texture: what differs there is a shadow.
 
     picture, other: h w 3, uint8, aligned. noise: grey levels; what varies less has no texture. Brightness is matched
-    over 15x15 pixels, by a factor of at most SHADE or its inverse.
+    over 21x21 pixels, by a factor of at most SHADE or its inverse.
     """
     x, y = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (picture, other))
-    means = cv2.blur(np.dstack([x, y, x * x]), SHADE_BOX)
-    more = cv2.blur(np.dstack([y * y, x * y]), SHADE_BOX)
+    means = cv2.blur(np.dstack([x, y, x * x]), (21, 21))
+    more = cv2.blur(np.dstack([y * y, x * y]), (21, 21))
     mean_x, mean_y = means[..., 0], means[..., 1]
     var_x, var_y = means[..., 2] - mean_x**2, more[..., 0] - mean_y**2
     same = (more[..., 1] - mean_x * mean_y) > ALIKE * np.sqrt(np.maximum(var_x * var_y, 0) + 1e-6)

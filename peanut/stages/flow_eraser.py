@@ -38,18 +38,42 @@ class _Preset:
     flow: Literal["fast", "medium"]
     chained: int
     """Up to which distance flow is chained from frame to frame."""
-    plain: int
-    """Up to which distance the chained homographies are used as they are; beyond, each is registered anew."""
+    plain: frozenset[int]
+    """At which distances the chained homographies are used as they are."""
+    direct: frozenset[int]
+    """At which distances the chained homography is registered anew."""
     local: frozenset[int]
     """At which distances the registered picture is aligned once more by flow."""
     references: int
     """How many frames before the window are kept."""
+    enough: int
+    """Candidates per pixel that fit well after which no farther frame is asked."""
 
 
 PRESETS = {
-    "quality": _Preset(30, "medium", 20, 6, frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30)), 4),
-    "live": _Preset(10, "fast", 10, 10, frozenset(), 0),
+    "quality": _Preset(
+        radius=30,
+        flow="medium",
+        chained=20,
+        plain=frozenset(range(1, 7)),
+        direct=frozenset((8, 11, 14, 17, 20, 25, 30)),
+        local=frozenset((1, 2, 3, 4, 6, 8, 11, 14, 20, 25, 30)),
+        references=4,
+        enough=24,
+    ),
+    "live": _Preset(
+        radius=10,
+        flow="fast",
+        chained=10,
+        plain=frozenset((1, 2, 4, 7, 10)),
+        direct=frozenset(),
+        local=frozenset(),
+        references=0,
+        enough=8,
+    ),
 }
+FITS = 2.0
+"""Grey levels of error around a hole up to which a candidate fits well."""
 REFERENCE_EVERY = 10
 """Frames between references before the window."""
 
@@ -194,6 +218,7 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     where = np.nonzero(band)
     inside = hole[where]
     colours, costs, distances = [], [], []
+    good = np.zeros(len(inside), np.int64)
     for distance, at, other in _sources(window, number, references, box):
         seen = sample(other.picture, at)
         usable = (seen[..., 3] == 255) & within(at, other.hole.shape)
@@ -201,6 +226,9 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
         colours.append(seen[..., :3][where])
         costs.append(np.where(usable[where], error[where] + np.float32(PER_FRAME * distance), np.float32(np.inf)))
         distances.append(distance)
+        good += usable[where] & (error[where] < FITS)
+        if good.min() >= scene.preset.enough:
+            break
     true = scene.picture[box][..., :3]
     smooth = fill_smooth(true.astype(np.float32), ~hole)[where]
     if not colours:
@@ -243,9 +271,10 @@ def _sources(
                 at = at + sample(window[here].flow_to(other), at)
                 yield distance, at, other
             walks[step] = at, motion
-            if distance > preset.plain:
+            if distance in preset.direct:
                 motion = scene.motion_to(other, motion)
-            yield distance, move(start, motion), other
+            if distance in preset.plain | preset.direct:
+                yield distance, move(start, motion), other
             if distance in preset.local:
                 yield distance, _aligned(scene, other, move(start, motion), box), other
     for other in references:

@@ -15,20 +15,28 @@ from peanut.frame import Frame
 from peanut.ops.morphology import grown, large_parts, seeded, without_holes, without_specks
 from peanut.ops.optical_flow import dense_flow, grid, sample
 from peanut.ops.registration import corners, register
-from peanut.ops.scene_change import BLIND, UNIT, compare, median
+from peanut.ops.scene_change import BLIND, UNIT, compare, median, ranked
 from peanut.pipeline import Stage
 
 Array = npt.NDArray[Any]
 
 RADIUS = 15
 """Frames looked ahead and back."""
-DISTANCES = (6, 8, 10, 12, 15)
+DISTANCES = (5, 6, 8, 10, 12, 15)
 """Frames between a frame and its witnesses: nearer ones still show a foot that rests."""
 FAR = 10
+"""Frames that outlast a resting foot: near a cut, where only one side has witnesses, these alone are asked."""
+FIRM = 3
+"""How many witnesses of one side must know what was followed until here, so that it is let go."""
 PARALLAX = 1.1
 """Pixels per frame that a still thing may move against the dominant motion."""
-SURE, LIKELY = 4.0, 2.0
-"""Distances, in units of the registration's noise, above which content is new, and is so if it touches what is."""
+SURE, LIKELY, FLAT_LIKELY = 4.0, 2.0, 0.9
+"""Distances, in units of the registration's noise: above the first content is new, above the second, or the third where
+it is flat, it is new if it touches what is."""
+FLAT = 5.0
+"""Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
+EDGE = 0.4
+"""Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn."""
 WIDTH = 640
 """Longest side in pixels that is looked at; larger pictures are reduced."""
 
@@ -51,6 +59,7 @@ class _Scene:
     picture: Array
     grey: Array
     corners: Array
+    flat: Array
     to_next: Array | None = None
     views: dict[int, _View] = attrs.field(factory=dict)
     mask: Array | None = None
@@ -88,13 +97,15 @@ class MovingObjects(Stage):
             number = core.start
             _look(window)
             scene = window[number]
-            scene.mask = self._clean(_score(window, number))
+            scene.mask = self._clean(scene, _score(window, number))
             scene.views.clear()
             yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
 
-    def _clean(self, score: Array) -> Array:
+    def _clean(self, scene: _Scene, score: Array) -> Array:
         """From a score to a mask, at the reduced size."""
-        mask = without_specks(seeded(score > LIKELY * UNIT, score > SURE * UNIT))
+        least = np.where(scene.flat, FLAT_LIKELY, LIKELY) * UNIT
+        strongest = cv2.dilate(np.minimum(score, np.uint8(10 * UNIT)), np.ones((5, 5), np.uint8))
+        mask = without_specks(seeded((score > least) & (score >= EDGE * strongest), score > SURE * UNIT))
         mask = large_parts(mask, self.min_area * mask.size, self.most)
         return without_holes(mask, 0.002 * mask.size)
 
@@ -112,7 +123,9 @@ def _scene(frame: Frame) -> _Scene:
         small = (max(1, round(w * share)), max(1, round(h * share)))
         picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return _Scene(frame, picture, grey, corners(grey))
+    mean = cv2.blur(grey.astype(np.float32), (7, 7))
+    square = cv2.blur(grey.astype(np.float32) ** 2, (7, 7))
+    return _Scene(frame, picture, grey, corners(grey), square - mean**2 < FLAT**2)
 
 
 def _look(window: tuple[_Scene, ...]) -> None:
@@ -155,16 +168,43 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
     words = [median(_reports(scene, others, masks)) for others in telling]
     score: Array = np.minimum.reduce(words)
     unseen = np.minimum.reduce([report for others in sides for report in _reports(scene, others)])
+    if len(sides) == 1:  # and what they alone see belongs to something that every witness misses
+        known = score != BLIND
+        joined = seeded(known & (score > LIKELY * UNIT), (unseen > SURE * UNIT) & (unseen != BLIND))
+        score = np.where(joined | ~known, score, np.minimum(score, unseen))
     previous = window[number - 1].mask if number else None
     if previous is not None and previous.any():
         rows, columns = (slice(0, n) for n in scene.grey.shape)
         flow = dense_flow(scene.grey, window[number - 1].grey, "fast")
         carried = sample(previous.astype(np.uint8), grid(rows, columns) + flow, nearest=True) > 0
         held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in words])
-        score = np.where(carried & (score != BLIND), held, score)  # followed: one side's word is not enough to let go
+        firm = np.minimum.reduce(
+            [ranked(_reports(scene, others, masks))[min(FIRM, len(others)) - 1] for others in telling]
+        )
+        keep = carried & (score != BLIND) & (firm > LIKELY * UNIT)
+        score = np.where(keep, held, score)  # followed: one side's word is not enough to let go
         unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
     score = np.where(score == BLIND, unseen, score)
-    return np.where(score == BLIND, 0, score).astype(np.uint8)
+    score = np.where(score == BLIND, 0, score).astype(np.uint8)
+    return _by_colour(scene, score)
+
+
+def _by_colour(scene: _Scene, score: Array) -> Array:
+    """Where a match means little, because nothing has texture, the colours around decide."""
+    new, old = score > SURE * UNIT, (score <= LIKELY * UNIT) & ~scene.flat
+    picture = scene.picture.astype(np.float32)
+    around_new, around_old = (
+        cv2.blur(np.dstack([picture * side[..., None], side.astype(np.float32)]), (41, 41)) for side in (new, old)
+    )
+    apart_new, apart_old = (
+        ((picture - around[..., :3] / (around[..., 3:] + 1e-4)) ** 2).sum(axis=-1)
+        for around in (around_new, around_old)
+    )
+    needed = 0.5 + 6 * score.astype(np.float32) / (
+        LIKELY * UNIT
+    )  # the likelier it is new, the less the colour must say
+    joins = scene.flat & (score <= LIKELY * UNIT) & (around_new[..., 3] > 0.25) & (apart_new < needed * apart_old)
+    return np.where(joins, np.uint8(SURE * UNIT), score)
 
 
 def _witnesses(window: tuple[_Scene, ...], scene: _Scene) -> tuple[list[_Scene], list[_Scene]]:

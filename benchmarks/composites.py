@@ -1,0 +1,97 @@
+"""How well FlowEraser does where the truth is known, against filling each frame by itself.
+
+A composite is a clip with a masked subject pasted over it, so that what is behind the subject is known. Composites come
+from a Python file that has `names()` and `composite(name, *arguments)`; the latter gives frames t h w 3 (uint8, RGB),
+masks t h w (bool) and the truth, like the frames.
+
+    python -m benchmarks.composites MAKER.py [ARGUMENT...] [--preset quality] [--only NAME]
+
+prints a row for each: PSNR inside the hole (mean over the frames, dB) of Telea's inpainting (radius 5) and of
+FlowEraser, the gain, the flicker, and seconds per frame. Flicker is the mean absolute change between neighbouring
+frames inside the hole, warped along the truth's own flow, divided by the same of the truth.
+"""
+
+import argparse
+import importlib.util
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from time import process_time
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+import peanut
+from peanut.ops.optical_flow import dense_flow, grid, sample
+
+Array = npt.NDArray[Any]
+
+
+def psnr(result: Array, truth: Array, masks: Array) -> float:
+    """Mean over the frames of the PSNR inside the hole: dB, at most 100 for a frame."""
+    levels = []
+    for picture, true, mask in zip(result, truth, masks, strict=True):
+        if mask.any():
+            error = np.mean((picture[mask].astype(np.float64) - true[mask]) ** 2)
+            levels.append(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
+    return float(np.mean(levels))
+
+
+def changes(clip: Array, truth: Array, masks: Array) -> Iterator[float]:
+    """Mean absolute change to the next frame inside the hole, along the truth's flow: grey levels."""
+    for (now, after), (true, true_after), mask in zip(pairwise(clip), pairwise(truth), masks, strict=False):
+        if mask.any():
+            grey, grey_after = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (true, true_after))
+            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(grey, grey_after)
+            yield float(cv2.absdiff(sample(after, at), now)[mask].mean())
+
+
+def erase(frames: Array, masks: Array, preset: Any) -> Array:
+    stream = (peanut.Frame.from_numpy(f, index=i, mask=m) for i, (f, m) in enumerate(zip(frames, masks, strict=True)))
+    return np.stack([frame.numpy() for frame in peanut.FlowEraser(preset=preset)(stream)])
+
+
+def telea(frames: Array, masks: Array) -> Array:
+    pairs = zip(frames, masks, strict=True)
+    return np.stack([cv2.inpaint(f, m.astype(np.uint8), 5, cv2.INPAINT_TELEA) for f, m in pairs])
+
+
+def load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="FlowEraser where the truth is known.")
+    parser.add_argument("maker", help="Python file with names() and composite(name, *arguments)")
+    parser.add_argument("arguments", nargs="*")
+    parser.add_argument("--preset", default="quality")
+    parser.add_argument("--only", action="append", help="name of a composite (all)")
+    given = parser.parse_args()
+    maker = load(given.maker)
+    print("| composite | Telea | FlowEraser | gain | flicker | seconds |\n| --- | --- | --- | --- | --- | --- |")
+    gains = []
+    for name in given.only or maker.names():
+        frames, masks, truth = maker.composite(name, *given.arguments)
+        start = process_time()
+        result = erase(frames, masks, given.preset)
+        seconds = (process_time() - start) / len(frames)
+        if not np.array_equal(result[~masks], frames[~masks]):
+            raise SystemExit(f"{name}: pixels outside the hole have changed.")
+        before, after = psnr(telea(frames, masks), truth, masks), psnr(result, truth, masks)
+        own = float(np.mean(list(changes(truth, truth, masks))))
+        flicker = float(np.mean(list(changes(result, truth, masks)))) / max(own, 1e-6)
+        gains.append(after - before)
+        print(f"| {name} | {before:.1f} | {after:.1f} | {gains[-1]:+.1f} | {flicker:.2f} | {seconds:.2f} |", flush=True)
+    print(f"| mean | | | {np.mean(gains):+.2f} | | |")
+
+
+if __name__ == "__main__":
+    main()
