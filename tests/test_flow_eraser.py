@@ -1,5 +1,6 @@
 """FlowEraser on drawn clips: what was behind is back, everything else is untouched."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,12 +11,13 @@ from peanut.stages.flow_eraser import FlowEraser
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
-    """A rough, unrepeated pattern: h w 3, uint8."""
+    """An unrepeated pattern with details of all sizes: h w 3, uint8."""
     random = np.random.default_rng(seed)
-    layers = [
-        np.kron(random.integers(0, 256, (h // n + 1, w // n + 1, 3)), np.ones((n, n, 1)))[:h, :w] for n in (2, 5, 16)
-    ]
-    return np.mean(layers, axis=0).astype(np.uint8)
+    total = np.zeros((h, w, 3))
+    for size in (3, 8, 24):
+        noise = random.uniform(0, 255, (h // size + 2, w // size + 2, 3))
+        total += cv2.resize(noise, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)[:h, :w] / 3
+    return np.clip(total, 0, 255).astype(np.uint8)
 
 
 def panning(length: int, h: int = 72, w: int = 96, speed: int = 1) -> np.ndarray:

@@ -125,7 +125,8 @@ def compare(picture: Array, other: Array, transform: Array, reach: float) -> tup
     distance = np.minimum(content_distance(picture, shaded(seen, picture, noise)) * (UNIT / noise), BLIND - 1).astype(
         np.uint8
     )
-    return np.where(inside, distance, np.uint8(BLIND)), at
+    near_edge = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0  # the filters reach beyond it
+    return np.where(near_edge, np.uint8(BLIND), distance), at
 
 
 def ranked(reports: list[Array]) -> Array:

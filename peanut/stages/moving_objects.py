@@ -26,7 +26,7 @@ DISTANCES = (5, 6, 8, 10, 12, 15)
 """Frames between a frame and its witnesses: nearer ones still show a foot that rests."""
 FAR = 10
 """Frames that outlast a resting foot: near a cut, where only one side has witnesses, these alone are asked."""
-FIRM = 3
+FIRM = 4
 """How many witnesses of one side must know what was followed until here, so that it is let go."""
 PARALLAX = 1.1
 """Pixels per frame that a still thing may move against the dominant motion."""
