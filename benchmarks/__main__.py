@@ -17,6 +17,7 @@ TITLES = {
     "graph": "The graph itself",
     "prefetch": "Prefetch",
     "long_stream": "Memory over a long stream",
+    "basicvsr_plusplus": "UR-Net's networks against a plain transcription",
 }
 HEAD = """# Performance
 
@@ -29,7 +30,8 @@ def machine() -> str:
     """Processor, cores, and the versions that matter."""
     cpu = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", cpu.read_text()) if cpu.exists() else [platform.processor()]
-    return f"{names[0]}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{names[0]}, {os.cpu_count()} cores, {platform.system()}, {versions}"
 
 
 def sections() -> dict[str, str]:

@@ -78,6 +78,13 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
 @click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (not in this version).")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option(
+    "--model",
+    type=click.Choice(["flow", "nof"]),
+    default="flow",
+    show_default=True,
+    help="flow: what the video shows at other times, no model files; nof: NOF-Eraser (E2FGVI-HQ, non-commercial).",
+)
+@click.option(
     "--crf",
     type=click.IntRange(0, 63),
     default=16,

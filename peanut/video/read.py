@@ -1,6 +1,5 @@
 """Reading: whatever shows pictures one after the other becomes the source of a pipeline."""
 
-import glob
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import BinaryIO
 from peanut.errors import UsageError
 from peanut.pipeline import Pipeline
 from peanut.video.file import VideoFile
-from peanut.video.images import Images
+from peanut.video.images import Images, is_pictures
 from peanut.video.live import Live, is_live
 from peanut.video.shots import shots as find_shots
 
@@ -48,12 +47,14 @@ def read(
     if max_size is not None and max_size < 1:
         raise UsageError(f"read: max_size must be at least 1 pixel, got {max_size}.")
     trimmed = start is not None or stop is not None
+    if isinstance(path, str) and path.isdigit() and not os.path.exists(path):
+        path = int(path)  # a camera, as the command line names it
     source: Live | Images | VideoFile
     if isinstance(path, int) or (isinstance(path, str) and is_live(path)):
         if trimmed:
             raise UsageError(f"read: {path} is live and has no start or stop; take as many frames as you want.")
         source = Live(path, newest=newest, timeout=timeout, retry=retry, max_size=max_size)
-    elif isinstance(path, str | Path) and _is_pictures(os.fspath(path)):
+    elif isinstance(path, str | Path) and is_pictures(os.fspath(path)):
         rate = Fraction(25) if fps is None else Fraction(fps).limit_denominator(1001)
         source = Images(os.fspath(path), start=begin, stop=end, fps=rate, max_size=max_size)
     else:
@@ -62,10 +63,6 @@ def read(
         file: str | BinaryIO = os.fspath(path) if isinstance(path, str | Path) else path
         source = VideoFile(file, start=begin, stop=end, max_size=max_size)
     return Pipeline(source=source, stages=(find_shots(),) if shots else ())
-
-
-def _is_pictures(path: str) -> bool:
-    return os.path.isdir(path) or (not os.path.exists(path) and glob.has_magic(path) and "://" not in path)
 
 
 def _seconds(name: str, value: Seconds) -> Fraction:
