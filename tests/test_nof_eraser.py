@@ -29,6 +29,15 @@ def narrow(seed=0):
 NETWORK = narrow()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tensors this small are slower on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def clip(lengths, size=(60, 108), seed=1):
     """Shots of noise that moves, each frame with a hole (some without)."""
     rng = np.random.default_rng(seed)
@@ -64,8 +73,8 @@ def protocol(frames, stride, every):
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None)
-@given(lengths=st.lists(st.integers(1, 14), min_size=1, max_size=3), stride=st.integers(1, 6), every=st.integers(1, 10))
+@settings(max_examples=6, deadline=None)
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=2), stride=st.integers(1, 6), every=st.integers(1, 10))
 @example(lengths=[40], stride=5, every=10)
 @example(lengths=[1, 2, 3], stride=5, every=10)
 def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, every):
