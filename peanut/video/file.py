@@ -183,8 +183,10 @@ def _pictures(
         if packet is not None and packet.stream_index != stream.index:
             damage.passed(packet)
             continue
-        if packet is not None and packet.size and not packet.is_discard:
-            counter.sent(packet)
+        if packet is not None and packet.size:
+            damage.packets += 1
+            if not packet.is_discard:
+                counter.sent(packet)
         if packet is not None and packet.size and key is not None:
             if (packet.dts, packet.pts) != key:
                 continue
@@ -255,6 +257,7 @@ class _Damage:
     name: str
     refused: int = 0
     flagged: int = 0
+    packets: int = 0
     cut_off: str = ""
     others: Fraction = Fraction(0)
     """Seconds to which the other streams came."""
@@ -272,6 +275,8 @@ class _Damage:
             last = max(last, self.others)
         if not self.cut_off and length is not None and rate and 0 <= last < length - max(2 / rate, Fraction(1, 2)):
             self.cut_off = f"it says {float(length):.1f} s and ends at {float(last):.1f} s"
+        if not self.cut_off and self.packets < stream.frames:
+            self.cut_off = f"it says {stream.frames} frames and holds {self.packets}"
 
     def report(self) -> None:
         told = []
