@@ -7,6 +7,8 @@ from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.spynet import SPyNet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def basicsr_names(state):
     """The same weights as BasicSR's files name them, with the constants they carry."""

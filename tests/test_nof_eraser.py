@@ -27,15 +27,7 @@ def narrow(seed=0):
 
 
 NETWORK = narrow()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tensors this small are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def clip(lengths, size=(60, 108), seed=1):

@@ -22,6 +22,8 @@ from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.stages.bidirectional_stream import BidirectionalStream
 from peanut.stages.ur_net import URNet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def narrow(kind, **options):
     """A narrow network whose branches matter: random, but neither dying out nor blowing up."""
