@@ -18,6 +18,8 @@ SCALES = ((9, 1.0), (33, 0.1), (129, 0.01))
 """Sides of the boxes over which an error is carried into a hole, in pixels, and what each counts."""
 NOTHING_KNOWN = 20.0
 """Grey levels of error assumed where nothing near is known."""
+STRANGE = 20.0
+"""Grey levels from the average at which a candidate counts half."""
 BEST = 16
 """How many candidates are averaged."""
 
@@ -54,6 +56,8 @@ class Blend:
 def blend(colours: Array, costs: Array) -> Blend:
     """Average the best candidates, each by exp(-cost): the worse the best one is, the more the others count as well.
 
+    Candidates that disagree with the average count less (Cauchy weights): what one frame alone shows does not.
+
     colours: k n 3, uint8. costs: k n, float32, grey levels, inf where a candidate shows nothing.
     """
     best = costs.argmin(axis=0)
@@ -64,11 +68,19 @@ def blend(colours: Array, costs: Array) -> Blend:
     least = costs.min(axis=0)
     start = np.where(np.isfinite(least), least, 0)
     weights = np.exp((start - costs) / (1 + 0.25 * start))  # e^-inf = 0: what shows nothing counts nothing
-    weights /= np.maximum(weights.sum(axis=0), 1e-6)
     values = colours.astype(np.float32)
-    mean = np.einsum("kn,knc->nc", weights, values)
-    square = np.einsum("kn,knc,knc->n", weights, values, values) / 3
-    return Blend(mean, least, np.maximum(square - (mean * mean).mean(axis=1), 0), best)
+    mean, variance = _mean(values, weights)
+    for _ in range(2):
+        apart = ((values - mean) ** 2).mean(axis=-1)
+        mean, _ = _mean(values, weights / (1 + apart / STRANGE**2))
+    return Blend(mean, least, variance, best)
+
+
+def _mean(values: Array, weights: Array) -> tuple[Array, Array]:
+    """Weighted mean (n 3) of k candidates and their mean square distance from it (n)."""
+    total = np.maximum(weights.sum(axis=0), 1e-6)
+    mean = np.einsum("kn,knc->nc", weights, values) / total[:, None]
+    return mean, np.einsum("kn,kn->n", weights, ((values - mean) ** 2).mean(axis=-1)) / total
 
 
 def trust(blended: Blend, plain: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:
@@ -86,4 +98,5 @@ def trust(blended: Blend, plain: Array, where: tuple[Array, ...], size: tuple[in
     near[where] = np.stack([wrong, apart, found], axis=-1)
     near = cv2.blur(near, (33, 33), borderType=cv2.BORDER_CONSTANT)[where]
     share = 1 - near[:, 0] / np.maximum(near[:, 1] + near[:, 2], 1e-6)
-    return np.asarray(found * np.clip(share, 0, 1) / (1 + (cost / 30) ** 2), np.float32)
+    share = np.clip(share, 0, 1) / (1 + (cost / 30) ** 2)
+    return np.asarray(found * np.minimum(share / 0.8, 1), np.float32)  # what is nearly sure is taken as it is: sharp

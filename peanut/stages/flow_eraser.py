@@ -74,6 +74,11 @@ PRESETS = {
 }
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
+STEADY, STEADIER = 0.3, 0.75
+"""How much of a pixel comes from the filled frame before, where that fits: of a trusted and of a smooth one. What
+wavers from frame to frame or is invented settles; more would blur what is sharp."""
+STEADY_ERROR = 10.0
+"""Grey levels of error around a hole that let go of the frame before by a factor of e."""
 REFERENCE_EVERY = 10
 """Frames between references before the window."""
 
@@ -87,6 +92,8 @@ class _Scene:
     preset: _Preset
     flows: dict[int, Array] = attrs.field(factory=dict)
     motions: dict[int, Array] = attrs.field(factory=dict)
+    filled: Array | None = None
+    """h w 3, uint8: the picture with its hole filled, once it was."""
     _picture: Array | None = None
     _grey: Array | None = None
     _corners: Array | None = None
@@ -165,7 +172,8 @@ class FlowEraser(Stage):
     Every other frame of the window is a source several times over: looked up along dense flow chained from frame to
     frame, along the homography of the camera, and along that homography with a flow of its own. Each source is judged,
     per pixel, by how well it shows what is known around the hole, and by its distance in time; the best are averaged,
-    and give way to a smooth filling as far as they are in doubt. What is left of a seam is spread over the hole.
+    and give way to a smooth filling as far as they are in doubt. What is left of a seam is spread over the hole, and
+    the filled frame before is carried along, so that what wavers or is invented settles.
     Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object.
 
     The layer `filled_from` (h w, int16) says where pixels come from: 0 the frame itself, n > 0 a frame n frames away,
@@ -205,6 +213,7 @@ def _erase(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ..
     for box in boxes(scene.hole, MARGIN):
         hole = scene.hole[box]
         picture[box][hole], filled_from[box][hole] = _fill(window, number, references, box)
+    scene.filled = picture
     image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
     return scene.frame.with_image(image).with_layer("filled_from", torch.from_numpy(filled_from))
 
@@ -219,10 +228,16 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     inside = hole[where]
     colours, costs, distances = [], [], []
     good = np.zeros(len(inside), np.int64)
+    before, before_error = np.zeros((len(inside), 3), np.float32), np.full(len(inside), np.inf, np.float32)
     for distance, at, other in _sources(window, number, references, box):
         seen = sample(other.picture, at)
         usable = (seen[..., 3] == 255) & within(at, other.hole.shape)
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
+        if distance == 1 and other.frame.index < scene.frame.index:
+            filled = sample(other.picture[..., :3] if other.filled is None else other.filled, at)[where]
+            doubt = np.where(within(at, other.hole.shape)[where], error[where], np.float32(np.inf))
+            before = np.where((doubt < before_error)[:, None], filled, before)
+            before_error = np.minimum(before_error, doubt)
         colours.append(seen[..., :3][where])
         costs.append(np.where(usable[where], error[where] + np.float32(PER_FRAME * distance), np.float32(np.inf)))
         distances.append(distance)
@@ -237,6 +252,8 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     share = trust(blended, smooth, where, hole.shape)
     mixed = share[:, None] * blended.colour + (1 - share[:, None]) * smooth
     mixed += _seam(true[where] - mixed, inside, where, hole.shape)
+    steady = ((STEADIER + (STEADY - STEADIER) * share) * np.exp(-before_error / STEADY_ERROR))[:, None]
+    mixed = (1 - steady) * mixed + steady * before
     origin = np.where(share > 0.5, np.array(distances)[blended.best], -1).astype(np.int16)
     return _to_bytes(mixed[inside]), origin[inside]
 
