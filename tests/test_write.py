@@ -81,6 +81,13 @@ def test_every_frame_is_in_the_file_with_its_time(name, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("count", [1, 2, 24, 25, 26, 27, 28, 49, 50, 51, 52, 53, 76, 77, 78])
+def test_no_frame_is_lost_where_a_fragment_ends(count, tmp_path):
+    """A second is a fragment; what a last one of few frames does to the length of the file is easily got wrong."""
+    (drawn(count) | peanut.write(tmp_path / "clean.mp4")).run()
+    assert [frame.time for frame in read(tmp_path / "clean.mp4")] == [Fraction(number, 25) for number in range(count)]
+
+
 @pytest.mark.parametrize(
     "rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(15), 120]
 )
@@ -354,13 +361,14 @@ def test_a_disk_that_is_full_at_any_moment_leaves_what_had_reached_it_readable()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_kill_9_leaves_all_but_the_last_three_seconds(tmp_path, suffix):
+@pytest.mark.parametrize("fps", [10, 25])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_kill_9_leaves_all_but_the_last_three_seconds(tmp_path, suffix, fps):
     code = f"""
 import sys; sys.path[:0] = {sys.path!r}
 from test_write import drawn
 import peanut
-frames = drawn(250) * 4
+frames = drawn(250, fps={fps})
 for number, frame in enumerate(peanut.Pipeline(source=frames) | peanut.write({str(tmp_path / f"clean.{suffix}")!r})):
     if number == 249:
         print("there", flush=True); import time; time.sleep(60)
@@ -370,8 +378,8 @@ for number, frame in enumerate(peanut.Pipeline(source=frames) | peanut.write({st
     process.send_signal(signal.SIGKILL)
     process.wait()
     frames = read(tmp_path / f"clean.partial.{suffix}")
-    assert len(frames) >= 250 - 3 * 25
-    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert len(frames) >= 250 - 3 * fps
+    assert [frame.time for frame in frames] == [Fraction(number, fps) for number in range(len(frames))]
 
 
 def test_an_interrupt_finishes_the_partial_file_and_says_so(tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections import deque
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -18,13 +19,23 @@ from peanut.video.media import Media
 log = logging.getLogger(__name__)
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+FRAGMENTS = {
+    "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",
+    "min_frag_duration": "500000",
+    "avoid_negative_ts": "disabled",
+}
+"""Pieces of mp4 that begin with a key frame, at least every two seconds.
+
+A piece of a given length can hold nothing but frames that are shown before one in the piece before: as the last one it
+ends the finished file too early. Without `delay_moov` the first piece of a killed file cannot be played.
+"""
 PLAYABLE_ALL_THE_TIME = {
-    "mp4": {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "avoid_negative_ts": "disabled"},
-    "mov": {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "avoid_negative_ts": "disabled"},
+    "mp4": FRAGMENTS,
+    "mov": FRAGMENTS,
     "matroska": {"cluster_time_limit": "1000"},
     "webm": {"cluster_time_limit": "1000"},
 }
-"""A run that is killed leaves all but the last seconds: pieces of one second reach the disk as they are done."""
+"""A run that is killed leaves all but the last seconds: pieces of a second or two reach the disk as they are done."""
 TICKS = 360_000
 """Ticks a second in which the times of all usual frame rates are whole, 24000/1001 included."""
 BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1)
@@ -55,7 +66,8 @@ class VideoOutput:
         self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
         self._last, self._failed = -1, False
         self._newest = self._end = first.time
-        self.fps = Fraction(25) if first.source is None or not first.source.fps else first.source.fps
+        self.rate = None if first.source is None else first.source.fps
+        self.fps = self.rate or Fraction(25)
         self.shift = Fraction(0) if _untrimmed(first) else first.time
         own = first.source.colour if first.source is not None else None
         self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
@@ -65,7 +77,7 @@ class VideoOutput:
         self.container = av.open(target, "w", format=kind, options=options)
         try:
             self.time_base = _time_base(source)
-            self._add_video(codec, crf, pixel_format)
+            self._add_video(kind, codec, crf, pixel_format)
             if metadata and source is not None:
                 self.container.metadata.update(source.metadata)
             self.carried = Carried(source, self.container, self.shift, audio=audio, subtitles=subtitles)
@@ -73,9 +85,10 @@ class VideoOutput:
             self._abandon()
             raise
 
-    def _add_video(self, codec: str, crf: float, pixel_format: str | None) -> None:
+    def _add_video(self, kind: str, codec: str, crf: float, pixel_format: str | None) -> None:
         h, w = self.size
         options = {QUALITY_LEVELS[codec]: f"{crf:g}"} if codec in QUALITY_LEVELS else {}
+        options |= _looking_ahead(codec, self.rate)
         if codec.startswith("libvpx"):
             options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
         odd = bool(h % 2 or w % 2)
@@ -87,6 +100,8 @@ class VideoOutput:
         context = stream.codec_context
         context.time_base = self.time_base
         context.thread_type = "AUTO"
+        if PLAYABLE_ALL_THE_TIME[kind] is FRAGMENTS:
+            context.gop_size = max(1, round(2 * (self.rate or 10)))
         context.color_range = 2 if self.colour.full_range else 1
         context.colorspace = self.colour.matrix
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
@@ -152,6 +167,18 @@ class VideoOutput:
             self.container.close()
         except (OSError, av.error.FFmpegError) as error:
             log.debug("%s could not be closed: %s", self.name, error)
+
+
+def _looking_ahead(codec: str, fps: Fraction | None) -> dict[str, str]:
+    """Settings with which the encoder holds less than a second of frames: a killed run loses what it holds.
+
+    fps: frames per second; None: not known, as few as 10 are counted on.
+    """
+    frames = max(1, int(Fraction(2, 5) * (fps or 10)))
+    if codec == "libx264":  # every thread holds a frame too
+        threads = min((3 * (os.cpu_count() or 1) + 1) // 2, max(1, frames // 2))
+        return {"rc-lookahead": str(min(40, frames)), "bf": str(min(3, frames // 2)), "threads": str(threads)}
+    return {"lag-in-frames": str(min(25, frames))} if codec.startswith("libvpx") else {}
 
 
 def _untrimmed(first: Frame) -> bool:
