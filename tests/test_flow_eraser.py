@@ -91,3 +91,22 @@ def test_no_pixel_crosses_a_cut():
     alone = [*FlowEraser()(iter(clip(pictures, masks)[:4])), *FlowEraser()(iter(clip(pictures, masks)[4:]))]
     together = FlowEraser()(iter(clip(pictures, masks, [0] * 4 + [1] * 4)))
     assert all(torch.equal(a.image, b.image) for a, b in zip(alone, together, strict=True))
+
+
+def test_filled_from_tells_real_pixels_from_invented_ones():
+    truth, masks = panning(12), square(12, 72, 96, speed=5)
+    masks[:, 50:54, 60:64] = True  # over a part of the wall that comes and goes
+    erased = list(FlowEraser()(iter(clip(truth, masks))))
+    for frame, mask in zip(erased, masks, strict=True):
+        origin = frame.layers["filled_from"].numpy()
+        assert (origin[~mask] == 0).all()
+        assert (origin[mask] != 0).all()
+        assert np.abs(origin).max() < 12
+    still = clip(np.repeat(truth[:1], 3, axis=0), np.repeat(masks[:1], 3, axis=0))  # nobody ever sees behind this hole
+    assert all((f.layers["filled_from"].numpy()[masks[0]] == -1).all() for f in FlowEraser()(iter(still)))
+
+
+def test_the_same_frames_give_the_same_pixels():
+    frames = clip(panning(6), square(6, 72, 96, speed=5))
+    first, second = (list(FlowEraser()(iter(frames))) for _ in range(2))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(first, second, strict=True))

@@ -69,18 +69,19 @@ def blend(colours: Array, costs: Array) -> Blend:
     start = np.where(np.isfinite(least), least, 0)
     weights = np.exp((start - costs) / (1 + 0.25 * start))  # e^-inf = 0: what shows nothing counts nothing
     values = colours.astype(np.float32)
-    mean, variance = _mean(values, weights)
+    mean, variance = _mean(values, weights), None
     for _ in range(2):
-        apart = ((values - mean) ** 2).mean(axis=-1)
-        mean, _ = _mean(values, weights / (1 + apart / STRANGE**2))
-    return Blend(mean, least, variance, best)
+        apart = values - mean
+        square = np.einsum("knc,knc->kn", apart, apart) / 3
+        if variance is None:
+            variance = (weights * square).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-6)
+        mean = _mean(values, weights / (1 + square / STRANGE**2))
+    return Blend(mean, least, np.asarray(variance), best)
 
 
-def _mean(values: Array, weights: Array) -> tuple[Array, Array]:
-    """Weighted mean (n 3) of k candidates and their mean square distance from it (n)."""
-    total = np.maximum(weights.sum(axis=0), 1e-6)
-    mean = np.einsum("kn,knc->nc", weights, values) / total[:, None]
-    return mean, np.einsum("kn,kn->n", weights, ((values - mean) ** 2).mean(axis=-1)) / total
+def _mean(values: Array, weights: Array) -> Array:
+    """Weighted mean of k candidates: n 3."""
+    return np.asarray(np.einsum("kn,knc->nc", weights, values) / np.maximum(weights.sum(axis=0), 1e-6)[:, None])
 
 
 def trust(blended: Blend, plain: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:

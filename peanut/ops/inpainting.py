@@ -26,9 +26,8 @@ def fill_smooth(x: Array, known: Array) -> Array:
             both = cv2.copyMakeBorder(both, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT)
         both = cv2.resize(both, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
         total, share = both[..., :-1], both[..., -1]
-        mean = total / np.maximum(share, 1e-6)[..., None]
         weight = np.minimum(share * 4, 1)  # one known pixel of four is enough to count in full
-        levels.append((mean * weight[..., None], weight))
+        levels.append((total * (weight / np.maximum(share, 1e-6))[..., None], weight))
     coarse, weight = levels.pop()
     coarse = coarse / np.maximum(weight, 1e-6)[..., None]
     for values, weight in reversed(levels):

@@ -55,8 +55,7 @@ def seeded(weak: Array, strong: Array) -> Array:
 def boxes(mask: Array, margin: int) -> list[tuple[slice, slice]]:
     """Boxes (rows, columns), clipped to the picture, that hold the mask with `margin` pixels around it.
 
-    Parts of the mask less than two margins apart share a box; boxes may overlap, but each masked pixel is the matter of
-    one part alone only where they do not.
+    Parts of the mask less than two margins apart share a box; boxes may overlap.
     """
     if not mask.any():
         return []

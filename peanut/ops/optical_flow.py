@@ -43,14 +43,16 @@ def grid(rows: slice, columns: slice) -> Array:
     return np.dstack(np.meshgrid(x, y))
 
 
-def sample(x: Array, at: Array, nearest: bool = False) -> Array:
-    """Look `x` up at positions `at`, bilinear or nearest; outside the picture lies its nearest border pixel.
+def sample(x: Array, at: Array, nearest: bool = False, padding: Literal["border", "zeros"] = "border") -> Array:
+    """Look `x` up at positions `at`, bilinear or nearest.
 
-    x: h w or h w c (c at most 4), uint8 or float32. at: m n 2, float32, pixels of x. Returns m n or m n c, type of x.
+    x: h w or h w c (c at most 4), uint8 or float32. at: m n 2, float32, pixels of x. padding: what lies outside the
+    picture, its nearest border pixel or zeros. Returns m n or m n c, type of x.
     """
     method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    mode = cv2.BORDER_REPLICATE if padding == "border" else cv2.BORDER_CONSTANT
     no_second: Any = None  # both coordinates are in the first
-    return np.asarray(cv2.remap(x, at, no_second, method, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.remap(x, at, no_second, method, borderMode=mode))
 
 
 def within(at: Array, size: tuple[int, int]) -> Array:

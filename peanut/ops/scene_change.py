@@ -144,5 +144,5 @@ def median(reports: list[Array]) -> Array:
     count = (rows != BLIND).sum(axis=0, dtype=np.uint8)
     out = rows[0]
     for rank in range(1, (len(rows) - 1) // 2 + 1):
-        out = np.where((count - 1) // 2 == rank, rows[rank], out) if rank else out
+        out = np.where((count - 1) // 2 == rank, rows[rank], out)
     return np.where(count > 0, out, np.uint8(BLIND))

@@ -24,7 +24,7 @@ Box = tuple[slice, slice]
 
 UNTRUSTED = 8
 """Pixels around a hole in which the flow is bent by what fills the hole."""
-MARGIN = 40
+MARGIN = 32
 """Pixels around a hole whose known content judges the candidates."""
 PER_FRAME = 0.1
 """Grey levels that a source costs for every frame of its distance."""
@@ -56,16 +56,16 @@ PRESETS = {
         flow="medium",
         chained=20,
         plain=frozenset(range(1, 7)),
-        direct=frozenset((8, 11, 14, 17, 20, 25, 30)),
-        local=frozenset((1, 2, 3, 4, 6, 8, 11, 14, 20, 25, 30)),
+        direct=frozenset((8, 11, 15, 20, 25, 30)),
+        local=frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30)),
         references=4,
         enough=24,
     ),
     "live": _Preset(
-        radius=10,
+        radius=7,
         flow="fast",
-        chained=10,
-        plain=frozenset((1, 2, 4, 7, 10)),
+        chained=7,
+        plain=frozenset((1, 3, 6)),
         direct=frozenset(),
         local=frozenset(),
         references=0,
@@ -79,6 +79,8 @@ STEADY, STEADIER = 0.3, 0.75
 wavers from frame to frame or is invented settles; more would blur what is sharp."""
 STEADY_ERROR = 10.0
 """Grey levels of error around a hole that let go of the frame before by a factor of e."""
+STILL = 0.1
+"""Share of the picture by which the camera may have moved over the window for frames before it to be asked."""
 REFERENCE_EVERY = 10
 """Frames between references before the window."""
 
@@ -153,8 +155,12 @@ class _Scene:
 
 
 def complete(flow: Array, doubt: Array) -> Array:
-    """A flow with what is in doubt bent smoothly over from around: h w 2."""
-    return fill_smooth(flow, ~doubt) if doubt.any() else flow
+    """Bend a flow smoothly over from around into where it is in doubt, in place: h w 2."""
+    x, y, w, h = cv2.boundingRect(doubt.view(np.uint8))
+    if w:
+        box = slice(max(0, y - 16), y + h + 16), slice(max(0, x - 16), x + w + 16)  # far from it nothing matters
+        flow[box] = fill_smooth(flow[box], ~doubt[box])
+    return flow
 
 
 def _lands_in(other: _Scene, flow: Array) -> Array:
@@ -180,8 +186,8 @@ class FlowEraser(Stage):
     -1 invented.
 
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
-    "live" looks 10 frames far.
-    Latency: 30 frames (live: 10). Holds: 65 frames (21), and up to 22 bytes per pixel of each, in which the flows.
+    "live" looks 7 frames far.
+    Latency: 30 frames (live: 7). Holds: 65 frames (15), and up to 22 bytes per pixel of each, in which the flows.
     Raises UsageError for a frame without a mask.
     """
 
@@ -225,23 +231,24 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
     band = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the rim, where seams are seen
     where = np.nonzero(band)
-    inside = hole[where]
+    flat, inside = np.flatnonzero(band), hole[where]
     colours, costs, distances = [], [], []
     good = np.zeros(len(inside), np.int64)
     before, before_error = np.zeros((len(inside), 3), np.float32), np.full(len(inside), np.inf, np.float32)
     for distance, at, other in _sources(window, number, references, box):
-        seen = sample(other.picture, at)
-        usable = (seen[..., 3] == 255) & within(at, other.hole.shape)
+        seen = sample(other.picture, at, padding="zeros")
+        usable = seen[..., 3] == 255
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
         if distance == 1 and other.frame.index < scene.frame.index:
             filled = sample(other.picture[..., :3] if other.filled is None else other.filled, at)[where]
-            doubt = np.where(within(at, other.hole.shape)[where], error[where], np.float32(np.inf))
+            doubt = np.where(within(at, other.hole.shape)[where], error.ravel()[flat], np.float32(np.inf))
             before = np.where((doubt < before_error)[:, None], filled, before)
             before_error = np.minimum(before_error, doubt)
-        colours.append(seen[..., :3][where])
-        costs.append(np.where(usable[where], error[where] + np.float32(PER_FRAME * distance), np.float32(np.inf)))
+        usable, error = usable.ravel()[flat], error.ravel()[flat]
+        colours.append(seen.reshape(-1, 4)[flat, :3])
+        costs.append(np.where(usable, error + np.float32(PER_FRAME * distance), np.float32(np.inf)))
         distances.append(distance)
-        good += usable[where] & (error[where] < FITS)
+        good += usable & (error < FITS)
         if good.min() >= scene.preset.enough:
             break
     true = scene.picture[box][..., :3]
@@ -294,12 +301,20 @@ def _sources(
                 yield distance, move(start, motion), other
             if distance in preset.local:
                 yield distance, _aligned(scene, other, move(start, motion), box), other
+    if _travelled(walks[-1][1], scene.hole.shape) > STILL:
+        return
     for other in references:
         still = registered(scene.grey, other.grey, scene.corners)
         if still is not None:
             distance = abs(scene.frame.index - other.frame.index)
             yield distance, move(start, still), other
             yield distance, _aligned(scene, other, move(start, still), box), other
+
+
+def _travelled(motion: Array, size: tuple[int, ...]) -> float:
+    """How far a transform moves the centre of a picture, as a share of its longer side."""
+    centre = np.array([[[size[1] / 2, size[0] / 2]]])
+    return float(np.linalg.norm(cv2.perspectiveTransform(centre, motion) - centre) / max(size))
 
 
 def _aligned(scene: _Scene, other: _Scene, at: Array, box: Box) -> Array:
