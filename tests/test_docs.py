@@ -28,7 +28,8 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, walker, tmp_path):
         pytest.skip("no Python on this page")
     shutil.copy(walker.video, tmp_path / "street.mp4")
     shutil.copytree(walker.masks, tmp_path / "masks")
-    (peanut.read(walker.video, stop="0.2", max_size=96) | peanut.write(tmp_path / "clean.mp4")).run()
+    if 'read("clean.mp4")' in "".join(code):  # a page that goes on where another ended
+        (peanut.read(walker.video, stop="0.2", max_size=96) | peanut.write(tmp_path / "clean.mp4")).run()
     done = subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
