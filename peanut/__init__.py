@@ -14,10 +14,14 @@ from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, p
 from peanut.session import Session
 
 if TYPE_CHECKING:
+    from peanut.stages.color_key import ColorKey
     from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
+    from peanut.stages.fixed_region import FixedRegion
     from peanut.stages.flow_eraser import FlowEraser
     from peanut.stages.moving_objects import MovingObjects
     from peanut.stages.nof_eraser import NOFEraser
+    from peanut.stages.per_frame import PerFrame
+    from peanut.stages.sam3_mask import Sam3Mask
     from peanut.stages.ur_net import BasicVSR, URNet
     from peanut.video.info import Info, info
     from peanut.video.mask_stages import grow, invert, mask_images, overlay, resize, side_by_side
@@ -30,11 +34,15 @@ __version__ = "0.1.0"
 
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
     "BasicVSR": "peanut.stages.ur_net",
+    "ColorKey": "peanut.stages.color_key",
     "Enlarge": "peanut.stages.enlarge",
+    "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
     "Info": "peanut.video.info",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
+    "PerFrame": "peanut.stages.per_frame",
+    "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
     "grow": "peanut.video.mask_stages",
@@ -52,15 +60,19 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
 }
 __all__ = [
     "BasicVSR",
+    "ColorKey",
     "Colour",
     "Enlarge",
+    "FixedRegion",
     "FlowEraser",
     "Frame",
     "Info",
     "MovingObjects",
     "NOFEraser",
+    "PerFrame",
     "Pipeline",
     "Run",
+    "Sam3Mask",
     "Session",
     "Source",
     "SpandrelUpscaler",

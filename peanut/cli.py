@@ -79,10 +79,11 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option(
     "--model",
-    type=click.Choice(["flow", "nof"]),
+    type=click.Choice(["flow", "nof", "perframe"]),
     default="flow",
     show_default=True,
-    help="flow: what the video shows at other times, no model files; nof: NOF-Eraser (E2FGVI-HQ, non-commercial).",
+    help="flow: what the video shows at other times, no model files; nof: NOF-Eraser (E2FGVI-HQ, non-commercial);"
+    " perframe: each frame alone, the baseline, flickers.",
 )
 @click.option(
     "--crf",
@@ -117,7 +118,7 @@ def erase(
     """
     finder = _finder(masks, moving, prompt, grow)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
-    eraser = peanut.FlowEraser() if model == "flow" else peanut.NOFEraser()
+    eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
     pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
     _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
 

@@ -1,0 +1,113 @@
+"""The literature's baseline: each frame inpainted alone."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal
+
+import attrs
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from peanut.devices import pick_device
+from peanut.errors import UsageError, pick
+from peanut.frame import Frame
+from peanut.pipeline import Stage
+
+Inpainter = Callable[[Tensor, Tensor], Tensor]
+"""From image (3 h w, uint8, RGB) and mask (h w, bool, True = fill) to an image like the first."""
+
+METHODS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
+LAMA = "big-lama"
+MULTIPLE = 8
+"""What LaMa's sides must be multiples of."""
+
+
+@attrs.frozen
+class PerFrame(Stage):
+    """Fill what is masked in each frame alone, as if there were no others: the baseline that erasers are compared with.
+
+    Such a filling knows no time, so what it invents flickers; what the video shows at other times is not used.
+
+    inpainter: "telea" (Telea, JGT 2004) or "navier-stokes" (Bertalmio et al., CVPR 2001), which carry the border
+        inwards and need no model files; "big-lama" (LaMa, Suvorov et al., WACV 2022), fetched on first use; a function
+        from (image 3 h w uint8, mask h w bool) to an image like the first; or a module called as LaMa is: image
+        1 3 h w in [0, 1] and mask 1 1 h w of 0 and 1, sides multiples of 8 by mirroring, to an image in [0, 1].
+    radius: pixels around a point that "telea" and "navier-stokes" look at.
+    device: where a module runs; it computes in the type of its weights.
+
+    Frames whose mask is empty pass as the same objects; outside the masks no pixel changes, whatever an inpainter does.
+    Latency: 0. Holds: 1 frame. Raises UsageError for frames without masks and if an inpainter gives no such image back.
+    """
+
+    inpainter: Literal["telea", "navier-stokes", "big-lama"] | Inpainter | nn.Module = "telea"
+    radius: float = 3
+    device: str | torch.device = "auto"
+    _fill: Inpainter = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.radius > 0:
+            raise UsageError(f"PerFrame: radius must be more than 0 pixels, got {self.radius}.")
+        object.__setattr__(self, "_fill", self._prepared(self.inpainter))
+
+    def __str__(self) -> str:
+        named = isinstance(self.inpainter, str)
+        return f"PerFrame({repr(self.inpainter) if named else getattr(self.inpainter, '__name__', 'module')})"
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if frame.mask is None:
+                raise UsageError("PerFrame needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
+            yield self._filled(frame, frame.mask) if frame.mask.any() else frame
+            del frame
+
+    def _filled(self, frame: Frame, mask: Tensor) -> Frame:
+        filled: Any = self._fill(frame.image.clone(), mask.clone())  # copies, for it may write into them
+        if not isinstance(filled, Tensor) or filled.dtype != torch.uint8 or filled.shape != frame.image.shape:
+            got = f"{filled.dtype} {tuple(filled.shape)}" if isinstance(filled, Tensor) else type(filled).__name__
+            raise UsageError(
+                f"PerFrame: an inpainter gives an image like the one it got, uint8 {(3, *frame.size)}; got {got}."
+            )
+        return frame.with_image(torch.where(mask, filled.to("cpu"), frame.image))
+
+    def _prepared(self, inpainter: Any) -> Inpainter:
+        if isinstance(inpainter, str):
+            method = pick("inpainter", inpainter, {**METHODS, LAMA: None})
+            inpainter = self._lama() if method is None else partial(_classical, method=method, radius=self.radius)
+        if isinstance(inpainter, nn.Module):
+            device = pick_device(self.device)
+            return partial(_learned, network=inpainter.to(device).eval(), device=device)
+        if not callable(inpainter):
+            raise UsageError(f"PerFrame: inpainter must be a name, a function or a module, got {inpainter!r}.")
+        return inpainter  # type: ignore[no-any-return]
+
+    def _lama(self) -> nn.Module:
+        from peanut import weights
+
+        return weights.network(LAMA, device=self.device, dtype=torch.float32)
+
+
+def _classical(image: Tensor, mask: Tensor, *, method: int, radius: float) -> Tensor:
+    picture = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+    filled = cv2.inpaint(picture, mask.numpy().astype(np.uint8), radius, method)
+    return torch.from_numpy(filled).permute(2, 0, 1)
+
+
+@torch.no_grad()
+def _learned(image: Tensor, mask: Tensor, *, network: nn.Module, device: torch.device) -> Tensor:
+    dtype = next((weight.dtype for weight in network.parameters()), torch.float32)
+    h, w = mask.shape
+    picture = _mirrored(image[None].to(device, dtype) / 255)
+    hole = _mirrored(mask[None, None].to(device, dtype))
+    filled: Tensor = network(picture, hole)[0, :, :h, :w]
+    return (filled.float().clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _mirrored(x: Tensor) -> Tensor:
+    """b c h w with sides extended below and to the right to multiples of 8, border pixel first, as often as needed."""
+    for axis in (-2, -1):
+        side = x.shape[axis]
+        at = torch.arange(side + -side % MULTIPLE, device=x.device) % (2 * side)
+        x = x.index_select(axis, torch.minimum(at, 2 * side - 1 - at))
+    return x
