@@ -14,6 +14,17 @@ from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, p
 from peanut.session import Session
 
 if TYPE_CHECKING:
+    from peanut.ops.flow_estimators import (
+        DIS,
+        RAFT,
+        Farneback,
+        FlowEstimator,
+        HornSchunck,
+        LucasKanade,
+        NvidiaFlow,
+        SPyNetFlow,
+        flow_picture,
+    )
     from peanut.stages.color_key import ColorKey
     from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
     from peanut.stages.fixed_region import FixedRegion
@@ -35,16 +46,25 @@ __version__ = "0.1.0"
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
     "BasicVSR": "peanut.stages.ur_net",
     "ColorKey": "peanut.stages.color_key",
+    "DIS": "peanut.ops.flow_estimators",
     "Enlarge": "peanut.stages.enlarge",
+    "Farneback": "peanut.ops.flow_estimators",
     "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
+    "FlowEstimator": "peanut.ops.flow_estimators",
+    "HornSchunck": "peanut.ops.flow_estimators",
     "Info": "peanut.video.info",
+    "LucasKanade": "peanut.ops.flow_estimators",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
+    "NvidiaFlow": "peanut.ops.flow_estimators",
     "PerFrame": "peanut.stages.per_frame",
+    "RAFT": "peanut.ops.flow_estimators",
+    "SPyNetFlow": "peanut.ops.flow_estimators",
     "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
+    "flow_picture": "peanut.ops.flow_estimators",
     "grow": "peanut.video.mask_stages",
     "info": "peanut.video.info",
     "invert": "peanut.video.mask_stages",
@@ -58,20 +78,28 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "write": "peanut.video.write",
     "write_masks": "peanut.video.write",
 }
-__all__ = [
+__all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "BasicVSR",
     "ColorKey",
     "Colour",
+    "DIS",
     "Enlarge",
+    "Farneback",
     "FixedRegion",
     "FlowEraser",
+    "FlowEstimator",
     "Frame",
+    "HornSchunck",
     "Info",
+    "LucasKanade",
     "MovingObjects",
     "NOFEraser",
+    "NvidiaFlow",
     "PerFrame",
     "Pipeline",
+    "RAFT",
     "Run",
+    "SPyNetFlow",
     "Sam3Mask",
     "Session",
     "Source",
@@ -82,6 +110,7 @@ __all__ = [
     "Statistics",
     "URNet",
     "UsageError",
+    "flow_picture",
     "grow",
     "info",
     "invert",

@@ -7,6 +7,7 @@ import torch
 
 from peanut import UsageError
 from peanut.frame import Frame
+from peanut.ops.flow_estimators import DIS
 from peanut.stages.flow_eraser import FlowEraser
 
 
@@ -110,3 +111,33 @@ def test_the_same_frames_give_the_same_pixels():
     frames = clip(panning(6), square(6, 72, 96, speed=5))
     first, second = (list(FlowEraser()(iter(frames))) for _ in range(2))
     assert all(torch.equal(a.image, b.image) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(("preset", "usual"), [("quality", "medium"), ("live", "fast")])
+def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, usual):
+    asked = []
+
+    def counted(image, other):
+        asked.append((image.dtype, tuple(image.shape)))
+        return DIS(usual)(image, other)
+
+    def still(image, other):
+        return torch.zeros(2, *image.shape[1:])
+
+    frames = clip(panning(6), square(6, 72, 96, speed=5))
+    plain, given, other = (list(FlowEraser(preset, flow)(iter(frames))) for flow in (None, counted, still))
+    assert set(asked) == {(torch.uint8, (3, 72, 96))}
+    assert all(torch.equal(a.image, b.image) for a, b in zip(plain, given, strict=True))
+    assert not all(torch.equal(a.image, b.image) for a, b in zip(plain, other, strict=True))
+
+
+@pytest.mark.parametrize("flow", [DIS, "dis"])
+def test_a_flow_that_cannot_be_asked_is_refused_when_built(flow):
+    with pytest.raises(UsageError, match=r"FlowEraser: flow must be an estimator such as DIS\(\) or None, got"):
+        FlowEraser(flow=flow)
+
+
+def test_a_flow_of_another_size_is_refused():
+    frames = clip(panning(3), square(3, 72, 96, speed=5))
+    with pytest.raises(UsageError, match=r"flow must give \(2, 72, 96\) here, got \(2, 36, 48\)"):
+        list(FlowEraser(flow=lambda image, other: torch.zeros(2, 36, 48))(iter(frames)))

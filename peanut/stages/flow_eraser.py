@@ -13,6 +13,7 @@ from peanut.buffers import References, sliding
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.ops.blending import blend, surrounding_error, trust
+from peanut.ops.flow_estimators import FlowEstimator
 from peanut.ops.inpainting import fill_smooth
 from peanut.ops.morphology import boxes, grown
 from peanut.ops.optical_flow import dense_flow, grid, sample, within
@@ -92,6 +93,8 @@ class _Scene:
     frame: Frame
     hole: Array
     preset: _Preset
+    estimator: FlowEstimator | None = None
+    """What measures the flow to neighbours; None: DIS, as the preset says."""
     flows: dict[int, Array] = attrs.field(factory=dict)
     motions: dict[int, Array] = attrs.field(factory=dict)
     filled: Array | None = None
@@ -140,7 +143,10 @@ class _Scene:
         """Dense flow to a neighbour, in and around both holes completed from farther out: h w 2, pixels."""
         number = other.frame.index
         if number not in self.flows:
-            flow = dense_flow(self.grey, other.grey, self.preset.flow)
+            if self.estimator is None:
+                flow = dense_flow(self.grey, other.grey, self.preset.flow)
+            else:
+                flow = _estimated(self.estimator, self.grey, other.grey)
             self.flows[number] = complete(flow, self.around | _lands_in(other, flow))
         return self.flows[number]
 
@@ -152,6 +158,14 @@ class _Scene:
             self.motions[number] = register(self.grey, other.grey, self.corners, start, check=guess is None)
             other.motions[self.frame.index] = np.linalg.inv(self.motions[number])
         return self.motions[number]
+
+
+def _estimated(estimator: FlowEstimator, grey: Array, other: Array) -> Array:
+    """The flow that an estimator of the user's finds between two grey pictures: h w 2, pixels, float32."""
+    flow = estimator(*(torch.from_numpy(picture).expand(3, -1, -1) for picture in (grey, other)))
+    if flow.shape != (2, *grey.shape):
+        raise UsageError(f"FlowEraser: flow must give {(2, *grey.shape)} here, got {tuple(flow.shape)}.")
+    return np.array(flow.detach().permute(1, 2, 0).cpu().numpy(), np.float32, order="C")  # ours: `complete` writes into it
 
 
 def complete(flow: Array, doubt: Array) -> Array:
@@ -187,16 +201,23 @@ class FlowEraser(Stage):
 
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
     "live" looks 7 frames far.
+    flow: what measures the dense flow between neighbours (it gets them grey, their holes filled smoothly); None: DIS.
     Latency: 30 frames (live: 7). Holds: 65 frames (15), and up to 22 bytes per pixel of each, in which the flows.
     Raises UsageError for a frame without a mask.
     """
 
     preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
+    flow: FlowEstimator | None = attrs.field(default=None)
+
+    @flow.validator
+    def _is_called(self, _: "attrs.Attribute[FlowEstimator | None]", flow: Any) -> None:
+        if flow is not None and (isinstance(flow, type) or not callable(flow)):
+            raise UsageError(f"FlowEraser: flow must be an estimator such as DIS() or None, got {flow!r}.")
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         preset = PRESETS[self.preset]
         references: References[_Scene] = References(REFERENCE_EVERY, preset.references)
-        for window, core in sliding((_scene(frame, preset) for frame in frames), preset.radius):
+        for window, core in sliding((_scene(frame, preset, self.flow) for frame in frames), preset.radius):
             scene, number = window[core.start], core.start
             yield _erase(window, number, references.pick(window)) if scene.hole.any() else scene.frame
             if preset.references:
@@ -205,10 +226,10 @@ class FlowEraser(Stage):
                 past.flows.clear()
 
 
-def _scene(frame: Frame, preset: _Preset) -> _Scene:
+def _scene(frame: Frame, preset: _Preset, estimator: FlowEstimator | None) -> _Scene:
     if frame.mask is None:
         raise UsageError("FlowEraser needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
-    return _Scene(frame, frame.mask.numpy(), preset)
+    return _Scene(frame, frame.mask.numpy(), preset, estimator)
 
 
 def _erase(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...]) -> Frame:

@@ -1,0 +1,326 @@
+"""Flow estimators on drawn pairs whose flow is known; a wrong sign or swapped axes would fail every bound."""
+
+import functools
+import urllib.request
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.models.optical_flow import raft_small
+
+import peanut
+from peanut import DIS, RAFT, Farneback, HornSchunck, LucasKanade, NvidiaFlow, SPyNetFlow, UsageError, flow_picture
+from peanut.networks.spynet import SPyNet
+from peanut.ops.flow_estimators import STEPS, WHEEL
+from peanut.ops.warp import warp
+
+H, W = 96, 128
+CLASSICAL = [DIS(), Farneback(), LucasKanade(), HornSchunck()]
+by_name = pytest.mark.parametrize("estimator", CLASSICAL, ids=lambda one: type(one).__name__)
+
+
+@functools.cache
+def texture() -> np.ndarray:
+    """A smooth unrepeated pattern, wider than the pictures by 64 pixels on every side: h w 3, float32."""
+    random = np.random.default_rng(0)
+    total = np.zeros((H + 128, W + 128, 3), np.float32)
+    for size in (8, 20):
+        noise = random.uniform(0, 255, (H // size + 20, W // size + 20, 3)).astype(np.float32)
+        whole = cv2.resize(noise, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)
+        total += whole[: H + 128, : W + 128] / 2
+    return np.clip(total, 0, 255)
+
+
+def pair(matrix):
+    """Two pictures and the flow from the first to the second, which is p -> matrix p (3 3, pixels)."""
+    places = np.dstack(np.meshgrid(np.arange(W, dtype=float), np.arange(H, dtype=float)))
+
+    def seen(at):
+        picture = cv2.remap(texture(), (at + 64).astype(np.float32), None, cv2.INTER_CUBIC)
+        return torch.from_numpy(np.clip(np.rint(picture), 0, 255).astype(np.uint8).transpose(2, 0, 1).copy())
+
+    there, back = (cv2.perspectiveTransform(places, m) for m in (matrix, np.linalg.inv(matrix)))
+    return seen(places), seen(back), torch.from_numpy((there - places).transpose(2, 0, 1)).float()
+
+
+def shifted(right, down):
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
+
+
+def turned(degrees):
+    return np.vstack([cv2.getRotationMatrix2D((W / 2, H / 2), degrees, 1.03), [0, 0, 1]])
+
+
+def error(flow, truth):
+    """The mean distance from 8 pixels off the border, in pixels."""
+    return (flow - truth)[:, 8:-8, 8:-8].norm(dim=0).mean().item()
+
+
+@by_name
+@pytest.mark.parametrize("motion", [(5.0, -2.5), (-3.3, 0.0), (0.0, 4.7), (0.4, 0.3)], ids=str)
+def test_a_shift_is_found(estimator, motion):
+    image, other, truth = pair(shifted(*motion))
+    flow = estimator(image, other)
+    assert (flow.dtype, flow.shape, flow.device.type) == (torch.float32, (2, H, W), "cpu")
+    assert error(flow, truth) < 0.15
+
+
+@by_name
+@pytest.mark.parametrize("degrees", [4, -3])
+def test_a_turn_with_a_zoom_is_found(estimator, degrees):
+    image, other, truth = pair(turned(degrees))
+    assert truth.norm(dim=0).mean() > 1.5
+    assert error(estimator(image, other), truth) < 0.3
+
+
+@by_name
+def test_the_flow_says_where_to_look(estimator):
+    image, other, _ = pair(turned(3) @ shifted(4, -2))
+    flow = estimator(image, other)
+    inside = np.s_[:, 12:-12, 12:-12]
+    back = warp(other[None].float(), flow[None])[0]
+    assert (image - back)[inside].abs().mean() < 0.1 * (image.float() - other)[inside].abs().mean()
+
+
+@by_name
+def test_the_same_picture_does_not_move(estimator):
+    image, _, _ = pair(shifted(0, 0))
+    flow = estimator(image, image)
+    assert flow.abs().mean() < 0.005
+    assert flow.abs().max() < 0.2  # Farneback's borders
+
+
+@by_name
+@pytest.mark.parametrize("level", [0, 255])
+def test_where_nothing_is_seen_nothing_moves(estimator, level):
+    flat = torch.full((3, 40, 50), level, dtype=torch.uint8)
+    assert estimator(flat, flat).abs().max() < 0.02
+
+
+@by_name
+def test_pictures_are_left_as_they_are_and_need_not_be_contiguous(estimator):
+    image, other, _ = pair(shifted(2, 1))
+    strided = [x.permute(1, 2, 0).contiguous().permute(2, 0, 1) for x in (image, other)]
+    kept = [x.clone() for x in strided]
+    assert torch.equal(estimator(*strided), estimator(image, other))
+    assert all(torch.equal(a, b) for a, b in zip(strided, kept, strict=True))
+
+
+@given(h=st.integers(0, 40), w=st.integers(0, 40), seed=st.integers(0, 9))
+@settings(deadline=None, max_examples=25)
+def test_any_size_gives_finite_numbers_and_tiny_ones_zeros(h, w, seed):
+    image, other = torch.randint(0, 256, (2, 3, h, w), dtype=torch.uint8, generator=torch.manual_seed(seed))
+    for estimator in CLASSICAL:
+        flow = estimator(image, other)
+        assert flow.shape == (2, h, w)
+        assert flow.isfinite().all()
+        assert min(h, w) >= 16 or not flow.any()
+
+
+@given(right=st.floats(-6, 6), down=st.floats(-6, 6))
+@settings(deadline=None, max_examples=10)
+def test_our_own_two_find_any_shift(right, down):
+    image, other, truth = pair(shifted(right, down))
+    for estimator in (LucasKanade(), HornSchunck()):
+        assert error(estimator(image, other), truth) < 0.2
+
+
+def network_of(kind):
+    torch.manual_seed(0)
+    if kind is RAFT:
+        return RAFT(weights=raft_small(weights=None), updates=2, device="cpu")
+    return SPyNetFlow(SPyNet(), device="cpu")
+
+
+@pytest.mark.parametrize("kind", [SPyNetFlow, RAFT])
+@pytest.mark.parametrize("size", [(20, 33), (130, 150), (9, 200)], ids=str)
+def test_learned_ones_take_any_size(one_thread, kind, size):
+    image, other = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))
+    flow = network_of(kind)(image, other)
+    assert (flow.dtype, flow.shape, flow.requires_grad) == (torch.float32, (2, *size), False)
+    assert flow.isfinite().all()
+    assert bool(flow.any()) == (min(size) >= 16)
+
+
+def test_raft_sees_what_torchvision_asks_for(one_thread):
+    torch.manual_seed(0)
+    image, other = torch.randint(0, 256, (2, 3, 128, 136), dtype=torch.uint8)
+    network = raft_small(weights=None).eval()
+    with torch.no_grad():
+        expected = network(image[None] / 127.5 - 1, other[None] / 127.5 - 1, num_flow_updates=3)[-1][0]
+    torch.testing.assert_close(RAFT(weights=network, updates=3, device="cpu")(image, other), expected)
+
+
+def test_spynet_is_the_network_of_the_erasers(one_thread):
+    torch.manual_seed(0)
+    image, other = torch.randint(0, 256, (2, 3, 40, 50), dtype=torch.uint8)
+    network = SPyNet().eval()
+    with torch.no_grad():
+        expected = network(image[None] / 255, other[None] / 255)[0]
+    torch.testing.assert_close(SPyNetFlow(network, device="cpu")(image, other), expected)
+
+
+def test_published_spynet_finds_a_shift(one_thread):
+    from peanut.weights import entries
+    from peanut.weights.store import is_here, kept_at
+
+    entry = entries()["spynet-reds4"]
+    if not is_here(kept_at(entry, entry.file)):
+        pytest.skip("peanut weights pull spynet-reds4")
+    image, other, truth = pair(shifted(3, -1.5))
+    assert error(SPyNetFlow(device="cpu")(image, other), truth) < 0.3
+
+
+ONE, FLOATS, SMALLER = (
+    torch.zeros(3, 20, 24, dtype=torch.uint8),
+    torch.zeros(3, 20, 24),
+    torch.zeros(3, 24, 20, dtype=torch.uint8),
+)
+
+
+@pytest.mark.parametrize("estimator", [*CLASSICAL, network_of(SPyNetFlow)], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (SMALLER, r"both pictures must have one size, got \(3, 20, 24\) and \(3, 24, 20\)\.$"),
+        (FLOATS, r"pictures must be 3 h w, uint8, RGB, got float32 \(3, 20, 24\)\.$"),
+        (ONE[:1], r"pictures must be 3 h w, uint8, RGB, got uint8 \(1, 20, 24\)\.$"),
+        (ONE[None], r"pictures must be 3 h w, uint8, RGB, got uint8 \(1, 3, 20, 24\)\.$"),
+        (ONE.to("meta"), r"pictures must be on the CPU, got one on meta\.$"),
+    ],
+    ids=["another size", "floats", "grey", "a batch", "elsewhere"],
+)
+def test_pictures_that_do_not_fit_are_named(estimator, other, sentence):
+    with pytest.raises(UsageError, match=f"^{type(estimator).__name__}: {sentence}"):
+        estimator(ONE, other)
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: DIS("quick"), "no preset called 'quick'"),
+        (lambda: Farneback(levels=0), "Farneback: levels must be a whole number from 1, got 0."),
+        (lambda: LucasKanade(radius=0), "LucasKanade: radius must be a whole number from 1, got 0."),
+        (lambda: LucasKanade(damping=float("nan")), "LucasKanade: damping must be a number from 0.01, got nan."),
+        (lambda: HornSchunck(smoothness=-1), "HornSchunck: smoothness must be a number from 0.1, got -1."),
+        (lambda: HornSchunck(warps="5"), "HornSchunck: warps must be a whole number from 1, got '5'."),
+        (lambda: HornSchunck(smoothness=float("inf")), "HornSchunck: smoothness must be a number from 0.1, got inf."),
+        (lambda: RAFT(updates=1.5), "RAFT: updates must be a whole number from 1, got 1.5."),
+        (lambda: SPyNetFlow(raft_small(weights=None)), "SPyNetFlow: model must be a SPyNet, got RAFT."),
+        (lambda: SPyNetFlow("spynet-red"), "no weights called 'spynet-red', did you mean 'spynet-reds4'?"),
+        (lambda: RAFT(weights="C_T_V9"), "no weights of RAFT called 'C_T_V9'"),
+        (lambda: NvidiaFlow(grid=3), "NvidiaFlow: grid must be 1, 2 or 4, got 3."),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_when_built(build, sentence):
+    with pytest.raises(UsageError) as caught:
+        build()
+    assert str(caught.value).startswith(sentence)
+
+
+def test_raft_without_its_file_says_where_it_belongs(tmp_path, monkeypatch):
+    monkeypatch.setattr(urllib.request, "_opener", None)  # so that the proxy below is seen
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(
+        UsageError, match=r"^RAFT: raft_small_C_T_V2-01064c6d.pth can neither be read from .* nor fetch"
+    ):
+        RAFT()
+
+
+@pytest.mark.parametrize("held", [b"", b"no weights"])
+def test_raft_with_a_broken_file_says_so(tmp_path, monkeypatch, held):
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "raft_small_C_T_V2-01064c6d.pth").write_bytes(held)
+    with pytest.raises(UsageError, match=r"put the file there, or give weights= a network\.$") as caught:
+        RAFT()
+    assert caught.value.__cause__ is not None
+
+
+def test_nvidias_engine_is_refused_where_it_is_not():
+    if hasattr(cv2.cuda, "NvidiaOpticalFlow_2_0_create") and cv2.cuda.getCudaEnabledDeviceCount():
+        image, other, truth = pair(shifted(3, -1.5))
+        assert error(NvidiaFlow()(image, other), truth) < 0.3
+    else:
+        with pytest.raises(UsageError, match=r"NvidiaFlow needs an .*: DIS\(\) runs everywhere\.$"):
+            NvidiaFlow()
+
+
+def test_estimators_are_values():
+    assert DIS("fast") == DIS(preset="fast") != DIS()
+    assert repr(network_of(RAFT)) == "RAFT(small=True, weights=..., updates=2, device='cpu')"
+    assert repr(HornSchunck()) == "HornSchunck(smoothness=12.0, warps=5, iterations=15)"
+
+
+def colour(right, down, largest=None):
+    return flow_picture(torch.tensor([[[float(right)]], [[float(down)]]]), largest)[:, 0, 0].tolist()
+
+
+def test_no_motion_is_white():
+    assert flow_picture(torch.zeros(2, 3, 4)).eq(255).all()
+    assert flow_picture(torch.zeros(2, 3, 4), 5).eq(255).all()
+    assert flow_picture(torch.zeros(2, 0, 4)).shape == (3, 0, 4)
+
+
+def test_the_corners_of_the_wheel_are_pure():
+    for colours, steps in zip(WHEEL, np.cumsum((0, *STEPS)), strict=True):
+        angle = 2 * np.pi * steps / sum(STEPS)
+        assert colour(np.cos(angle), np.sin(angle)) == pytest.approx(colours, abs=1)
+
+
+def test_right_is_red_down_yellow_left_blue_and_green_up_violet():
+    assert colour(1, 0) == [255, 0, 0]
+    red, green, blue = colour(0, 1)
+    assert min(red, green) > 200 > 10 > blue
+    red, green, blue = colour(-1, 0)
+    assert min(green, blue) > 100 > 10 > red
+    red, green, blue = colour(0, -1)
+    assert blue == 255 > red > 50 > green
+
+
+@given(angle=st.floats(0, 6.28), share=st.floats(0.1, 1), largest=st.floats(0.5, 50))
+def test_hue_is_direction_and_paleness_shortness(angle, share, largest):
+    vector = np.array([np.cos(angle), np.sin(angle)]) * largest * 0.999  # not longer by rounding
+    full, part = (np.array(colour(*(vector * length), largest), float) for length in (1, share))
+    assert part == pytest.approx(255 - share * (255 - full), abs=1.5)
+
+
+def test_longer_than_the_largest_is_darker_and_no_number_black():
+    assert colour(4, 0, largest=2) == [191, 0, 0]
+    assert colour(float("nan"), 0) == colour(0, float("inf")) == [0, 0, 0]
+
+
+@given(seed=st.integers(0, 9), scale=st.floats(0.01, 100))
+@settings(max_examples=20)
+def test_the_longest_vector_sets_the_scale(seed, scale):
+    flow = torch.randn(2, 5, 6, generator=torch.manual_seed(seed))
+    picture = flow_picture(flow * scale)
+    assert (picture.dtype, picture.shape) == (torch.uint8, (3, 5, 6))
+    assert (picture.int() - flow_picture(flow, flow.norm(dim=0).max().item()).int()).abs().float().mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("flow", "largest", "sentence"),
+    [
+        (torch.zeros(3, 4, 4), None, r"flow_picture: a flow must be 2 h w, got \(3, 4, 4\)\."),
+        (torch.zeros(2, 4), None, r"flow_picture: a flow must be 2 h w, got \(2, 4\)\."),
+        (torch.zeros(2, 4, 4), 0, r"flow_picture: largest must be above 0, got 0\."),
+        (torch.zeros(2, 4, 4), float("nan"), r"flow_picture: largest must be above 0, got nan\."),
+    ],
+)
+def test_flows_that_cannot_be_drawn_are_named(flow, largest, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        flow_picture(flow, largest)
+
+
+def test_a_function_is_an_estimator():
+    def still(image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(2, *image.shape[1:])
+
+    estimator: peanut.FlowEstimator = still
+    assert not estimator(ONE, ONE).any()
