@@ -122,7 +122,7 @@ def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, us
         return DIS(usual)(image, other)
 
     def still(image, other):
-        return torch.zeros(2, *image.shape[1:])
+        return torch.zeros(2, *image.shape[1:], requires_grad=True)  # as a network in training gives it
 
     frames = clip(panning(6), square(6, 72, 96, speed=5))
     plain, given, other = (list(FlowEraser(preset, flow)(iter(frames))) for flow in (None, counted, still))

@@ -165,7 +165,8 @@ def _estimated(estimator: FlowEstimator, grey: Array, other: Array) -> Array:
     flow = estimator(*(torch.from_numpy(picture).expand(3, -1, -1) for picture in (grey, other)))
     if flow.shape != (2, *grey.shape):
         raise UsageError(f"FlowEraser: flow must give {(2, *grey.shape)} here, got {tuple(flow.shape)}.")
-    return np.array(flow.detach().permute(1, 2, 0).cpu().numpy(), np.float32, order="C")  # ours: `complete` writes into it
+    found = flow.detach().permute(1, 2, 0).cpu().numpy()
+    return np.array(found, np.float32, order="C")  # a copy: `complete` writes into it
 
 
 def complete(flow: Array, doubt: Array) -> Array:
