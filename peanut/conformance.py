@@ -119,7 +119,7 @@ def _e2fgvi(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array])
         "backward_flow": to_previous[0],
         "encoded_sample": encoded[0, :, ::16, ::3, ::3],
         "propagated_sample": propagated[0, :, ::16, ::3, ::3],
-        "tokens_sample": network.tokens(features, features.shape[1])[0, :, ::4, ::4, ::32],
+        "tokens_sample": network.tokens(features, slice(None))[0, :, ::4, ::4, ::32],
         "output": output[..., ::step, ::step],
     }
 

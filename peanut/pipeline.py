@@ -110,14 +110,22 @@ def label(stage: Any) -> str:
     if attrs.has(kind):
         fields = [field for field in attrs.fields(kind) if field.init and field.repr]
         shown = [(field, getattr(stage, field.name)) for field in fields]
-        told = [f"{field.alias}={value!r}" for field, value in shown if repr(value) != repr(_default(field))]
+        told = [f"{field.alias}={_brief(value)}" for field, value in shown if repr(value) != repr(_default(field, stage))]
         return f"{type(stage).__name__}({', '.join(told)})"
     return str(getattr(stage, "__name__", kind.__name__))
 
 
-def _default(field: "attrs.Attribute[Any]") -> Any:
+def _brief(value: Any) -> str:
+    """A value in one line: of a network, what it is."""
+    text = repr(value)
+    return f"{type(value).__name__}(...)" if "\n" in text else text
+
+
+def _default(field: "attrs.Attribute[Any]", stage: Any) -> Any:
     default: Any = field.default
-    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+    if not isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return default
+    return default.factory(stage) if default.takes_self else default.factory()
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import peanut
 from peanut import Frame, UsageError
 from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
-from peanut.stages.nof_eraser import NOFEraser
+from peanut.stages.nof_eraser import PRESETS, NOFEraser, _Run
 from peanut.stages.region import full_region, region_around
 
 
@@ -93,15 +93,18 @@ def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, ev
 @given(
     lengths=st.lists(st.integers(1, 12), max_size=3),
     stride=st.integers(1, 5),
-    lookahead=st.integers(1, 9),
+    lookahead=st.integers(0, 9),
     most=st.integers(0, 3),
+    overlap=st.booleans(),
 )
-def test_every_frame_comes_out_once_unchanged_outside_and_within_the_latency(lengths, stride, lookahead, most):
+@example(lengths=[8, 1, 23], stride=2, lookahead=4, most=1, overlap=False)
+def test_every_frame_comes_out_once_filled_and_within_the_latency(lengths, stride, lookahead, most, overlap):
     frames = clip(lengths)
     stage = NOFEraser(
         NETWORK,
         neighbor_stride=stride,
         lookahead=lookahead,
+        overlap=overlap,
         max_references=most,
         reference_stride=3,
         dtype=torch.float32,
@@ -109,9 +112,11 @@ def test_every_frame_comes_out_once_unchanged_outside_and_within_the_latency(len
     run = (peanut.Pipeline() | stage)(frames)
     out = list(run)
     assert [frame.index for frame in out] == [frame.index for frame in frames]
-    assert run.statistics.stages[-1].latency <= lookahead + stride
+    assert run.statistics.stages[-1].latency <= (lookahead + stride if lookahead else 0)
     for new, old in zip(out, frames, strict=True):
         assert torch.equal(new.image[:, ~old.mask], old.image[:, ~old.mask])
+        assert (new is old) or not torch.equal(new.image, old.image)
+        assert (new is not old) or not old.mask.any()
 
 
 def test_features_held_are_bounded_by_the_window_and_the_references(monkeypatch):
@@ -157,6 +162,98 @@ def test_frames_far_from_any_mask_pass_as_the_same_objects():
     assert not torch.equal(out[0].image, frames[0].image)
 
 
+@torch.inference_mode()
+def test_without_lookahead_every_frame_is_the_published_network_on_the_frames_before():
+    frames = clip([23])
+    known = [(frame.image.float() / 127.5 - 1) * ~frame.mask for frame in frames]
+    stage = NOFEraser(NETWORK, lookahead=0, max_references=None, region="full", device="cpu", dtype=torch.float32)
+    for number, out in enumerate(stage(iter(frames))):
+        local = list(range(max(0, number - 9), number + 1))
+        references = [n for n in range(0, number, 10) if n not in local]
+        picture = NETWORK(torch.stack([known[n] for n in local + references])[None], len(local))[0, len(local) - 1]
+        expected = ((picture + 1) / 2 * 255).clamp(0, 255).floor()
+        hole = frames[number].mask
+        assert not hole.any() or (out.image[:, hole] - expected[:, hole]).abs().max() <= 1
+
+
+@pytest.mark.parametrize("settings", [{"lookahead": 0}, {"preset": "live"}], ids=str)
+def test_live_frames_leave_at_once_and_know_nothing_of_what_comes_later(settings):
+    frames, others = clip([25]), clip([25], seed=9)
+    stage = peanut.Pipeline() | NOFEraser(NETWORK, dtype=torch.float32, **settings)
+    with stage.session(fps=25) as first, stage.session(fps=25) as second:
+        for number, frame in enumerate(frames):
+            (a,) = first.push(frame)
+            if number < 14:
+                (b,) = second.push(frame)
+                assert torch.equal(a.image, b.image)
+            else:
+                second.push(others[number])
+
+
+@torch.inference_mode()
+def test_the_live_preset_computes_one_frame_at_a_time_and_the_first_as_the_network_does(monkeypatch):
+    frames, counted = clip([30]), []
+    encode = E2FGVI.encode
+    monkeypatch.setattr(E2FGVI, "encode", lambda self, masked: counted.append(len(masked)) or encode(self, masked))
+    live = list(NOFEraser(NETWORK, preset="live", region="full", dtype=torch.float32)(iter(frames)))
+    assert sum(counted) == 30
+    exact = list(NOFEraser(NETWORK, lookahead=0, region="full", dtype=torch.float32)(iter(frames[:1])))
+    assert (live[0].image.int() - exact[0].image.int()).abs().max() <= 1
+
+
+def test_a_network_without_propagation_and_attention_to_others_is_the_same_live(monkeypatch):
+    """Where frames do not look at each other, remembering them changes nothing."""
+    alone = narrow()
+    with torch.no_grad():
+        for block in alone.transformer:
+            block.attn.proj.weight.zero_()
+        propagation = alone.feat_prop_module
+        propagation.fusion.weight.zero_()
+    exact = list(NOFEraser(alone, lookahead=0, region="full", dtype=torch.float32)(iter(clip([15]))))
+    live = list(NOFEraser(alone, preset="live", region="full", dtype=torch.float32)(iter(clip([15]))))
+    assert all((a.image.int() - b.image.int()).abs().max() <= 1 for a, b in zip(exact, live, strict=True))
+
+
+def test_presets_are_defaults_that_can_be_changed_one_by_one():
+    for name, preset in PRESETS.items():
+        stage = NOFEraser(NETWORK, preset=name)
+        assert (stage.lookahead, stage.max_pixels) == (preset.lookahead, preset.max_pixels)
+    assert NOFEraser(NETWORK, preset="fast", lookahead=3).lookahead == 3
+    assert str(peanut.Pipeline() | NOFEraser(NETWORK, preset="fast", lookahead=3)) == (
+        "NOFEraser(model=E2FGVI(...), preset='fast', lookahead=3)"
+    )
+
+
+@pytest.mark.parametrize("region", ["auto", "full"])
+def test_when_memory_runs_out_it_makes_do_with_less_says_so_once_and_goes_on(monkeypatch, caplog, region):
+    complete, limit = E2FGVI.complete, 16 * 30 * 54 if region == "auto" else 16 * 15 * 54
+
+    def small(self, features, *rest):
+        if features[0, :, 0].numel() > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return complete(self, features, *rest)
+
+    monkeypatch.setattr(E2FGVI, "complete", small)
+    size = (240, 432) if region == "auto" else (60, 216)
+    frames = clip([30], size)
+    if region == "auto":  # holes that need all of the picture
+        frames = [frame.with_mask(torch.ones_like(frame.mask).tril(-60)) for frame in frames]
+    stage = NOFEraser(NETWORK, region=region, reference_stride=1, max_references=16, dtype=torch.float32)
+    out = list(stage(iter(frames)))
+    assert len(out) == 30
+    assert sum("out of memory on cpu" in record.message for record in caplog.records) == 1
+    assert all(torch.equal(a.image[:, ~b.mask], b.image[:, ~b.mask]) for a, b in zip(out, frames, strict=True))
+
+
+def test_when_memory_runs_out_for_good_the_error_is_raised(monkeypatch):
+    def never(self, *_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(E2FGVI, "complete", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(NOFEraser(NETWORK, dtype=torch.float32)(iter(clip([3]))))
+
+
 @pytest.mark.parametrize("size", [(60, 108), (150, 260), (50, 90), (131, 240), (40, 300)])
 def test_a_network_that_knows_the_answer_gives_it_back_without_a_seam(monkeypatch, size):
     """A network that gives the true background, all of it a little too bright: the seam is corrected away."""
@@ -173,12 +270,10 @@ def test_a_network_that_knows_the_answer_gives_it_back_without_a_seam(monkeypatc
 
     def knows(self, features, to_next, to_previous, decoded):
         picture = regions[-1].cut(truth.float() + 9) / 127.5 - 1
-        return picture.expand(1, decoded, -1, -1, -1)
+        return picture.expand(1, decoded.stop - decoded.start, -1, -1, -1)
 
-    region_for = NOFEraser._region_for
-    monkeypatch.setattr(
-        NOFEraser, "_region_for", lambda self, local: regions.append(region_for(self, local)) or regions[-1]
-    )
+    region_for = _Run._region_for
+    monkeypatch.setattr(_Run, "_region_for", lambda self, local: regions.append(region_for(self, local)) or regions[-1])
     monkeypatch.setattr(E2FGVI, "complete", knows)
     for frame in NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)):
         assert (frame.image.int() - truth.int()).abs().max() <= 3
@@ -234,8 +329,12 @@ def test_masks_of_any_shape(mask):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="NOFEraser needs masks: put masks"):
         list(NOFEraser(NETWORK)([clip([1])[0].with_mask(None)]))
-    with pytest.raises(UsageError, match="max_references must be at least 0 or None"):
+    with pytest.raises(UsageError, match="max_references must be at least 0, got -1"):
         NOFEraser(NETWORK, max_references=-1)
+    with pytest.raises(UsageError, match="no preset called 'livee', did you mean 'live'"):
+        NOFEraser(NETWORK, preset="livee")
+    with pytest.raises(UsageError, match="the live preset sees no later frame, got lookahead=5"):
+        NOFEraser(NETWORK, preset="live", lookahead=5)
     with pytest.raises(ValueError, match="'region' must be in"):
         NOFEraser(NETWORK, region="some")
     with pytest.raises(ValueError, match="multiples of 108x60, got 100x60"):

@@ -4,7 +4,7 @@ One class for both: E2FGVI adds a learned map of fixed size in its soft composit
 any size. Module names are those of the published checkpoints, so that these load strictly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,12 +15,16 @@ from torch import Tensor, nn
 
 from peanut.networks.alignment import SecondOrderAlignment
 from peanut.networks.spynet import SPyNet
+from peanut.ops.attention import attend
+from peanut.ops.convolution import Chain, convolve
 from peanut.ops.warp import warp
 
 WINDOW = 5, 9
 """Rows and columns of tokens that attend to each other, and reach of the pooled neighbourhood."""
 KERNEL, STRIDE, PADDING = 7, 3, 3
 """The soft split's patches, in feature pixels."""
+Memory = tuple[Tensor, Tensor]
+"""What a block remembers of frames: keys and values of their tokens and of their pooled tokens, b heads t tokens 2d."""
 MULTIPLE = 60, 108
 """Frames must be multiples of this: 4 (encoder) x 3 (soft split) x (5, 9) (window)."""
 
@@ -40,10 +44,10 @@ class Encoder(nn.Module):
         widths = [3 * c, 4 * c, 3 * c, 2 * c, c]
         for groups, inputs, outputs in zip(self.GROUPS, widths, widths[1:], strict=False):
             layers += [nn.Conv2d(2 * c + inputs, outputs, 3, 1, 1, groups=groups), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = Chain(*layers)
 
     def forward(self, frames: Tensor) -> Tensor:
-        early = self.layers[:8](frames)
+        early: Tensor = self.layers[:8](frames)
         x = self.layers[8:10](early)
         for groups, number in zip(self.GROUPS, range(10, 18, 2), strict=True):
             skip, own = (rearrange(part, "b (g c) h w -> b g c h w", g=groups) for part in (early, x))
@@ -59,7 +63,7 @@ class Enlarge(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True))
+        return convolve(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True), self.conv)
 
 
 class Propagation(nn.Module):
@@ -71,7 +75,7 @@ class Propagation(nn.Module):
         self.deform_align = nn.ModuleDict({name: SecondOrderAlignment(channels) for name in ("backward_", "forward_")})
         self.backbone = nn.ModuleDict(
             {
-                name: nn.Sequential(
+                name: Chain(
                     nn.Conv2d(parts * channels, channels, 3, 1, 1),
                     nn.LeakyReLU(0.1),
                     nn.Conv2d(channels, channels, 3, 1, 1),
@@ -94,16 +98,25 @@ class Propagation(nn.Module):
         backward = self._run("backward_", [[feature] for feature in encoded[::-1]], used)[::-1]
         forward = self._run("forward_", [list(pair) for pair in zip(encoded, backward, strict=True)], to_previous)
         both = torch.stack([torch.cat(pair, dim=1) for pair in zip(backward, forward, strict=True)], dim=1)
-        fused = self.fusion(both.flatten(0, 1))
+        fused = convolve(both.flatten(0, 1), self.fusion)
         return rearrange(fused, "(b t) c h w -> b t c h w", b=len(features)) + features
 
     def _run(self, branch: str, inputs: list[list[Tensor]], flows: list[Tensor]) -> list[Tensor]:
         """One branch in its running order; inputs: per frame the encoder's feature first."""
         propagated: list[Tensor] = []
-        for step, parts in enumerate(inputs):
-            aligned = self._aligned(branch, parts[0], propagated[-2:], flows[max(0, step - 2) : step])
-            propagated.append(aligned + self.backbone[branch](torch.cat([*parts, aligned], dim=1)))
+        for number, parts in enumerate(inputs):
+            propagated.append(self.step(branch, parts, propagated[-2:], flows[max(0, number - 2) : number]))
         return propagated
+
+    def step(self, branch: str, parts: list[Tensor], past: list[Tensor], flows: list[Tensor]) -> Tensor:
+        """One frame further along a branch: its propagated feature, b c h w.
+
+        parts: the frame's features, the encoder's first. past: propagated features of the one or two frames before, the
+        nearest last; flows: from each of their successors to them.
+        """
+        aligned = self._aligned(branch, parts[0], past, flows)
+        out: Tensor = aligned + self.backbone[branch](torch.cat([*parts, aligned], dim=1))
+        return out
 
     def _aligned(self, branch: str, current: Tensor, past: list[Tensor], flows: list[Tensor]) -> Tensor:
         if not past:
@@ -127,9 +140,8 @@ class SoftSplit(nn.Module):
         self.embedding = nn.Linear(channels * KERNEL**2, dim)
 
     def forward(self, features: Tensor) -> Tensor:
-        b, _, _, h, _ = features.shape
-        patches = F.unfold(features.flatten(0, 1), KERNEL, stride=STRIDE, padding=PADDING)
-        return self.embedding(rearrange(patches, "(b t) ckk (m n) -> b t m n ckk", b=b, m=token_grid(h)))
+        tokens = from_patches(features.flatten(0, 1), self.embedding)
+        return rearrange(tokens, "(b t) d m n -> b t m n d", b=len(features))
 
 
 class SoftComposition(nn.Module):
@@ -142,11 +154,26 @@ class SoftComposition(nn.Module):
         self.bias_conv = None if fixed_size else nn.Conv2d(channels, channels, 3, 1, 1)
 
     def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
-        patches = rearrange(self.embedding(tokens), "b t m n ckk -> (b t) ckk (m n)")
-        summed = F.fold(patches, size, KERNEL, stride=STRIDE, padding=PADDING)
+        summed = to_patches(rearrange(tokens, "b t m n d -> (b t) d m n"), self.embedding, size)
         refine: Any = self.bias_conv
-        out = summed + self.bias if self.bias is not None else refine(summed)
+        out = summed + self.bias if self.bias is not None else refine(summed)  # large sums: not by minimal filtering
         return rearrange(out, "(b t) c h w -> b t c h w", b=len(tokens))
+
+
+def from_patches(x: Tensor, linear: Any) -> Tensor:
+    """linear(unfold(x)), as one convolution: b c h w -> b d m n."""
+    weight = rearrange(linear.weight, "d (c i j) -> d c i j", i=KERNEL, j=KERNEL)
+    return F.conv2d(x, weight, linear.bias, STRIDE, PADDING)
+
+
+def to_patches(tokens: Tensor, linear: Any, size: tuple[int, int]) -> Tensor:
+    """fold(linear(tokens)), as one transposed convolution: b d m n -> b c h w, overlaps summed."""
+    weight = rearrange(linear.weight, "(c i j) d -> d c i j", i=KERNEL, j=KERNEL)
+    bias = rearrange(linear.bias, "(one c i j) -> one c i j", one=1, i=KERNEL, j=KERNEL)
+    more = [side - (STRIDE * (n - 1) + KERNEL - 2 * PADDING) for side, n in zip(size, tokens.shape[2:], strict=True)]
+    out = F.conv_transpose2d(tokens, weight, None, STRIDE, PADDING, more)
+    ones = tokens.new_ones(1, 1, *tokens.shape[2:])  # the bias is added by every patch that covers a pixel
+    return out + F.conv_transpose2d(ones, bias, None, STRIDE, PADDING, more)
 
 
 def token_grid(side: int) -> int:
@@ -202,62 +229,52 @@ def _windows(grid: Tensor) -> Tensor:
 class FocalAttention(nn.Module):
     """Temporal focal attention (section 3.4): a window in all frames, its surroundings, pooled tokens farther out."""
 
+    AT_ONCE = 2**26
+    """Values of keys that are gathered at a time on an accelerator; all windows of a large frame would need gigabytes.
+    A CPU takes one window at a time: nothing is copied twice, and it stays in the cache."""
+
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, pooled: Tensor, queries: int) -> Tensor:
-        """x: b t m n d, normalised. pooled: b t (m/5) (n/9) d. Returns b queries m n d, for the first frames only."""
-        m, n = x.shape[2:4]
-        fine, (coarse, exists) = window_tokens(m, n).to(x.device), pooled_tokens(m, n)
-        q = self._split(self.qkv.weight[: x.shape[-1]], self.qkv.bias[: x.shape[-1]], x[:, :queries])
-        k, v = self._keys(x).chunk(2, dim=-1)
-        pooled_k, pooled_v = self._keys(pooled).chunk(2, dim=-1)
-        keys, values = (
-            rearrange(
-                torch.cat([near[:, :, :, fine], far[:, :, :, coarse.to(x.device)]], dim=4),
-                "b a t w k d -> b w a (t k) d",
-            )
-            for near, far in ((k, pooled_k), (v, pooled_v))
-        )
-        windows = q[:, :, :, fine[:, : WINDOW[0] * WINDOW[1]]]  # b a t w 45 d
-        mask = None
-        if not exists.all():
-            valid = torch.cat([torch.ones(fine.shape, dtype=torch.bool), exists], dim=1).to(x.device)
-            mask = valid.repeat(1, x.shape[1])[None, :, None, None]  # 1 w 1 1 (t k)
-        out = F.scaled_dot_product_attention(
-            rearrange(windows, "b a t w k d -> (b w) a (t k) d"),
-            keys.flatten(0, 1),
-            values.flatten(0, 1),
-            None if mask is None else mask.expand(len(x), -1, -1, -1, -1).flatten(0, 1),
-        )
-        return self.proj(
-            rearrange(
-                out,
-                "(b m n) a (t i j) d -> b t (m i) (n j) (a d)",
-                b=len(x),
-                m=m // WINDOW[0],
-                t=queries,
-                i=WINDOW[0],
-                j=WINDOW[1],
-            )
-        )
-
-    def _split(self, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-        """b t m n d -> b heads t (m n) d."""
-        return rearrange(F.linear(x, weight, bias), "b t m n (a d) -> b a t (m n) d", a=self.heads)
-
-    def _keys(self, x: Tensor) -> Tensor:
-        """Keys and values: b t m n d -> b heads t (m n) 2d."""
+    def remember(self, x: Tensor) -> Tensor:
+        """Keys and values of tokens, fine or pooled: b t m n d -> b heads t (m n) 2d."""
         d = x.shape[-1]
         kv = F.linear(x, self.qkv.weight[d:], self.qkv.bias[d:])
         return rearrange(kv, "b t m n (s a d) -> b a t (m n) (s d)", s=2, a=self.heads)
 
+    def forward(self, x: Tensor, fine: Tensor, pooled: Tensor) -> Tensor:
+        """x: b t m n d, the normalised tokens that ask. fine, pooled: what all frames remember. Returns b t m n d."""
+        t, m, n, d = x.shape[1:]
+        near, (far, exists) = window_tokens(m, n), pooled_tokens(m, n)
+        q = rearrange(
+            F.linear(x, self.qkv.weight[:d], self.qkv.bias[:d]), "b t m n (a d) -> b a t (m n) d", a=self.heads
+        )
+        keys = torch.cat([fine, pooled], dim=3)
+        seen = torch.cat([near, far + m * n], dim=1)  # of the tokens, and the pooled ones behind them
+        valid = torch.cat([torch.ones(near.shape, dtype=torch.bool), exists], dim=1).repeat(1, keys.shape[2])
+        each = len(keys) * self.heads * keys.shape[2] * seen.shape[1] * keys.shape[-1]
+        step = 1 if x.device.type == "cpu" else max(1, self.AT_ONCE // each)
+        windows = []
+        for first in range(0, len(seen), step):
+            own, part, there = (one[first : first + step] for one in (near[:, : WINDOW[0] * WINDOW[1]], seen, valid))
+            found = rearrange(keys[:, :, :, part.to(x.device)], "b a t w k d -> b w a (t k) d")
+            asked = rearrange(q[:, :, :, own.to(x.device)], "b a t w k d -> b w a (t k) d")
+            mask = None if there.all() else there[None, :, None].to(x.device)
+            k, v = found.chunk(2, dim=-1)
+            windows.append(attend(asked, k, v, mask))
+        shape = {"m": m // WINDOW[0], "t": t, "i": WINDOW[0], "j": WINDOW[1]}
+        out = rearrange(torch.cat(windows, dim=1), "b (m n) a (t i j) d -> b t (m i) (n j) (a d)", **shape)
+        return self.proj(out)
+
 
 class FusionFeedForward(nn.Module):
-    """Fusion feed-forward F3N (FuseFormer): between its two linear layers, overlapping patches agree on their mean."""
+    """Fusion feed-forward F3N (FuseFormer): between its two linear layers, overlapping patches agree on their mean.
+
+    As patches of the mean are patches, whatever is done to single values (GELU) is done before they are cut out.
+    """
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -266,11 +283,9 @@ class FusionFeedForward(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """x: b t m n d, of a feature of `size`."""
-        b, _, m, _, _ = x.shape
-        patches = rearrange(self.conv1(x), "b t m n ckk -> (b t) ckk (m n)")
-        summed = F.fold(patches, size, KERNEL, stride=STRIDE, padding=PADDING) / overlaps(size).to(x)
-        agreed = F.unfold(summed, KERNEL, stride=STRIDE, padding=PADDING)
-        return self.conv2(rearrange(agreed, "(b t) ckk (m n) -> b t m n ckk", b=b, m=m))
+        first, (gelu, second) = self.conv1[0], self.conv2
+        agreed = to_patches(rearrange(x, "b t m n d -> (b t) d m n"), first, size) / overlaps(size).to(x)
+        return rearrange(from_patches(gelu(agreed), second), "(b t) d m n -> b t m n d", b=len(x))
 
 
 @cache
@@ -281,7 +296,7 @@ def overlaps(size: tuple[int, int]) -> Tensor:
 
 
 class Block(nn.Module):
-    """Temporal focal transformer block: b t m n d -> b queries m n d."""
+    """Temporal focal transformer block: b t m n d -> b t m n d, or those frames of it that ask."""
 
     def __init__(self, dim: int, heads: int, hidden: int) -> None:
         super().__init__()
@@ -291,12 +306,23 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = FusionFeedForward(dim, hidden)
 
-    def forward(self, x: Tensor, size: tuple[int, int], queries: int) -> Tensor:
+    def remember(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the frames' tokens (normalised) give to the attention: keys and values, fine and pooled."""
+        cells = rearrange(x, "b t (m i) (n j) d -> b t m n d (i j)", i=WINDOW[0], j=WINDOW[1])
+        return self.attn.remember(x), self.attn.remember(self.pool_layers[0](cells).squeeze(-1))
+
+    def forward(
+        self, x: Tensor, size: tuple[int, int], asking: slice, past: Sequence[Memory] = ()
+    ) -> tuple[Tensor, Memory]:
+        """The tokens of the frames `asking`, and what the frames given are remembered by.
+
+        past: what further frames, computed before, are remembered by.
+        """
         normalised = self.norm1(x)
-        cells = rearrange(normalised, "b t (m i) (n j) d -> b t m n d (i j)", i=WINDOW[0], j=WINDOW[1])
-        pooled = self.pool_layers[0](cells).squeeze(-1)
-        x = x[:, :queries] + self.attn(normalised, pooled, queries)
-        return x + self.mlp(self.norm2(x), size)
+        memory = self.remember(normalised)
+        fine, pooled = (torch.cat(parts, dim=2) for parts in zip(*past, memory, strict=True))
+        x = x[:, asking] + self.attn(normalised[:, asking], fine, pooled)
+        return x + self.mlp(self.norm2(x), size), memory
 
 
 class E2FGVI(nn.Module):
@@ -318,7 +344,7 @@ class E2FGVI(nn.Module):
         super().__init__()
         self.fixed_size = fixed_size
         self.encoder = Encoder(channels)
-        self.decoder = nn.Sequential(
+        self.decoder = Chain(
             Enlarge(channels, channels),
             nn.LeakyReLU(0.2),
             nn.Conv2d(channels, channels // 2, 3, 1, 1),
@@ -373,19 +399,19 @@ class E2FGVI(nn.Module):
         to_next, to_previous = rearrange(both, "(two b t) c h w -> two b t c h w", two=2, b=b)
         return to_next, to_previous
 
-    def complete(self, features: Tensor, flow_to_next: Tensor, flow_to_previous: Tensor, decoded: int) -> Tensor:
-        """From encoded features, local frames first, to the first `decoded` frames: b decoded 3 h w in [-1, 1]."""
+    def complete(self, features: Tensor, flow_to_next: Tensor, flow_to_previous: Tensor, decoded: slice) -> Tensor:
+        """From encoded features, local frames first, to the frames `decoded`: b t 3 h w in [-1, 1]."""
         local = flow_to_next.shape[1] + 1
         propagated = self.feat_prop_module(features[:, :local], flow_to_next, flow_to_previous)
         features = torch.cat([propagated, features[:, local:]], dim=1)
-        return self.decode(features[:, :decoded], self.tokens(features, decoded))
+        return self.decode(features[:, decoded], self.tokens(features, decoded))
 
-    def tokens(self, features: Tensor, decoded: int) -> Tensor:
-        """Soft split and transformer: b t c h w -> b decoded m n d; the last block runs for those frames alone."""
+    def tokens(self, features: Tensor, decoded: slice) -> Tensor:
+        """Soft split and transformer: b t c h w -> b t m n d; the last block runs for the frames `decoded` alone."""
         size = features.shape[-2], features.shape[-1]
         tokens = self.ss(features)
-        for number, block in enumerate(self.transformer, start=1):
-            tokens = block(tokens, size, decoded if number == len(self.transformer) else tokens.shape[1])
+        for block in self.transformer:
+            tokens, _ = block(tokens, size, decoded if block is self.transformer[-1] else slice(None))
         return tokens
 
     def decode(self, features: Tensor, tokens: Tensor) -> Tensor:
@@ -404,4 +430,4 @@ class E2FGVI(nn.Module):
         if not 1 <= local <= t:
             raise ValueError(f"local must be 1 to {t}, the frames given, got {local}.")
         features = rearrange(self.encode(masked.flatten(0, 1)), "(b t) c h w -> b t c h w", b=b)
-        return self.complete(features, *self.flows(masked[:, :local]), decoded=t if decode_all else local)
+        return self.complete(features, *self.flows(masked[:, :local]), decoded=slice(t if decode_all else local))

@@ -78,15 +78,20 @@ def _serves(x: Tensor, conv: nn.Conv2d) -> bool:
 
 def _minimal(x: Tensor, conv: nn.Conv2d) -> bool:
     k = conv.kernel_size[0]
-    plain = conv.stride == (1, 1) and conv.dilation == (1, 1) and conv.groups == 1 and conv.kernel_size == (k, k)
+    plain = conv.stride == (1, 1) and conv.dilation == (1, 1) and conv.kernel_size == (k, k)
     usual = conv.padding == (k // 2, k // 2) and 3 <= k <= 7 and min(x.shape[-2:]) >= 16
     return x.dtype == torch.float32 and plain and usual and torch._nnpack_available()
 
 
 def _minimal_filtering(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:
-    """One picture at a time: for several at once NNPACK takes another, slower way."""
-    weight, bias, padding = conv.weight.contiguous(), conv.bias, conv.kernel_size[0] // 2
-    outs = [torch._nnpack_spatial_convolution(one, weight, bias, padding) for one in torch.split(x.contiguous(), 1)]
+    """One picture at a time: for several at once NNPACK takes another, slower way. Groups it does not know at all."""
+    weights = conv.weight.contiguous().chunk(conv.groups)
+    biases = [None] * conv.groups if conv.bias is None else conv.bias.chunk(conv.groups)
+    outs = []
+    for one in torch.split(x.contiguous(), 1):
+        parts = zip(one.chunk(conv.groups, dim=1), weights, biases, strict=True)
+        groups = [torch._nnpack_spatial_convolution(*part, conv.kernel_size[0] // 2) for part in parts]
+        outs.append(groups[0] if len(groups) == 1 else torch.cat(groups, dim=1))
     out = outs[0] if len(outs) == 1 else torch.cat(outs)
     if plus is not None:
         out += plus

@@ -1,7 +1,8 @@
 """NOF-Eraser: removing what is masked with E2FGVI (Li et al., CVPR 2022), streaming."""
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Any, Literal
@@ -12,15 +13,38 @@ from torch import Tensor
 
 from peanut.buffers import References
 from peanut.devices import pick_device, pick_dtype, place
-from peanut.errors import UsageError
+from peanut.errors import UsageError, pick
 from peanut.frame import Frame
 from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
+from peanut.networks.e2fgvi_online import Remembered, complete_newest
 from peanut.ops.inpainting import fill_smooth
 from peanut.pipeline import Stage
 from peanut.stages.region import Region, full_region, region_around
 
+log = logging.getLogger("peanut")
+
 MARGIN = 48
 """Pixels of known picture around the masks that a region takes in, at least."""
+
+
+@attrs.frozen
+class Preset:
+    """What a preset stands for; every field can be given by itself."""
+
+    neighbor_stride: int
+    overlap: bool
+    reference_stride: int
+    max_references: int | None
+    lookahead: int
+    max_pixels: int
+
+
+PRESETS = {
+    "quality": Preset(5, True, 10, max_references=12, lookahead=25, max_pixels=720 * 1296),
+    "balanced": Preset(5, True, 10, max_references=8, lookahead=15, max_pixels=720 * 1296),
+    "fast": Preset(5, False, 10, max_references=4, lookahead=10, max_pixels=360 * 648),
+    "live": Preset(5, True, 10, max_references=3, lookahead=0, max_pixels=360 * 648),
+}
 
 
 @attrs.define(eq=False)
@@ -28,12 +52,16 @@ class _Held:
     """A frame in the window, with what was computed for it and for its pair with the next."""
 
     frame: Frame
+    number: int
+    """Its place in its shot."""
     region: Region | None = None
     masked: Tensor | None = None
     """3 h w in [-1, 1], holes 0: the region as the network sees it."""
     feature: Tensor | None = None
     flows: tuple[Tensor, Tensor] | None = None
     """To the next frame and back, 2 h/4 w/4."""
+    remembered: Remembered | None = None
+    """Live: what later frames see of it."""
     completed: Tensor | None = None
     """3 n: what the hole's pixels have become so far, 0 to 255, float."""
 
@@ -50,99 +78,209 @@ class _Held:
 
     def forget(self) -> None:
         """Drop what was computed, for another region."""
-        self.region = self.masked = self.feature = self.flows = None
+        self.region = self.masked = self.feature = self.flows = self.remembered = None
+
+
+def _of_preset(name: str) -> Any:
+    """A field whose default is the preset's value."""
+
+    def of(self: "NOFEraser") -> Any:
+        return getattr(pick("preset", self.preset, PRESETS), name)
+
+    return attrs.field(default=attrs.Factory(of, takes_self=True))
 
 
 @attrs.frozen
 class NOFEraser(Stage):
     """Fill what is masked with E2FGVI: flow-guided propagation from neighbours, attention to frames far away.
 
-    model: a name in the table of weights, or a network. neighbor_stride: frames between windows, and reach of a window
-        to both sides. reference_stride: every how many frames of the shot one is a non-local reference.
+    model: a name in the table of weights, or a network. preset: "quality", "balanced", "fast" or "live": the values of
+        what is not given below.
+    neighbor_stride: reach of a window to both sides, in frames. overlap: windows stand that many frames apart, so that
+        most frames are computed twice or more and blended, as published; False: side by side.
+    reference_stride: every how many frames of the shot one is a non-local reference.
     max_references: references at most, spread over the past and the look-ahead; None keeps all (memory then grows).
-    lookahead: frames after a window's centre that are waited for; references come from there too.
+    lookahead: frames after a window's centre that are waited for; references come from there too. 0 is live: one frame
+        in, one frame out, each from a window of the 2 neighbor_stride - 1 frames before it, nothing blended.
     region: "auto" computes a box around the masks alone and corrects the seam; "full" the whole picture as published.
     max_pixels: area above which a box is reduced. device, dtype: "auto" takes the fastest that is there.
 
+    `preset="live"` computes the newest frame alone, which attends to what is remembered of earlier frames (their keys
+    and values) and to nothing later: a fraction of the cost of `lookahead=0`, and not the same pictures.
     Frames without a mask in their window pass through untouched, as the same objects; outside the masks no pixel
     changes. With `region="full"`, float32, `max_references=None` and a look-ahead as long as the shot it is the
     published test protocol (masks as they are: the protocol's dilation is `grow`'s job).
-    Latency: lookahead + neighbor_stride. Holds: lookahead + 2 neighbor_stride + 1 frames, and features of at most
-    max_references + 2 neighbor_stride + 1. Raises UsageError for frames without masks and settings that do not fit.
+    When the accelerator's memory runs out, boxes are computed at half their area from there on, or with half the
+    references where the box is the whole picture, with one warning.
+    Latency: lookahead + neighbor_stride, or 0 without look-ahead. Holds: lookahead + 2 neighbor_stride + 1 frames, and
+    features of at most max_references + 2 neighbor_stride + 1. Raises UsageError for frames without masks and settings
+    that do not fit.
     """
 
     model: str | E2FGVI = attrs.field(default="e2fgvi-hq", repr=lambda x: repr(x) if isinstance(x, str) else "...")
-    neighbor_stride: int = attrs.field(default=5, validator=attrs.validators.ge(1))
-    reference_stride: int = attrs.field(default=10, validator=attrs.validators.ge(1))
-    max_references: int | None = attrs.field(default=8)
-    lookahead: int = attrs.field(default=15, validator=attrs.validators.ge(1))
+    preset: Literal["quality", "balanced", "fast", "live"] = "balanced"
+    neighbor_stride: int = _of_preset("neighbor_stride")
+    overlap: bool = _of_preset("overlap")
+    reference_stride: int = _of_preset("reference_stride")
+    max_references: int | None = _of_preset("max_references")
+    lookahead: int = _of_preset("lookahead")
     region: Literal["auto", "full"] = attrs.field(default="auto", validator=attrs.validators.in_(("auto", "full")))
-    max_pixels: int = attrs.field(default=720 * 1296, validator=attrs.validators.ge(MULTIPLE[0] * MULTIPLE[1]))
+    max_pixels: int = _of_preset("max_pixels")
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     _network: E2FGVI = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.max_references is not None and self.max_references < 0:
-            raise UsageError(f"NOFEraser: max_references must be at least 0 or None, got {self.max_references}.")
+        least = {"neighbor_stride": 1, "reference_stride": 1, "max_references": 0, "lookahead": 0}
+        for name, smallest in {**least, "max_pixels": MULTIPLE[0] * MULTIPLE[1]}.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise UsageError(f"NOFEraser: {name} must be at least {smallest}, got {value}.")
+        if self.preset == "live" and self.lookahead:
+            raise UsageError(f"NOFEraser: the live preset sees no later frame, got lookahead={self.lookahead}.")
         device = pick_device(self.device)
         network: Any = place(_network(self.model), device, pick_dtype(self.dtype, device))
         object.__setattr__(self, "_network", network)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        references: References[_Held] = References(self.reference_stride, self.max_references)
-        for _, shot in groupby((_Held(frame) for frame in frames), key=attrgetter("shot")):
-            yield from self._run_shot(shot, references)
+        run = _Run(self, self._network)
+        for _, shot in groupby(frames, key=attrgetter("shot")):
+            items = (run.take(frame, number) for number, frame in enumerate(shot))
+            yield from run.in_windows(items) if self.lookahead else run.live(items)
 
-    def _run_shot(self, shot: Iterable[_Held], references: References[_Held]) -> Iterator[Frame]:
-        """The frames of one shot; windows stand at every `neighbor_stride`-th of them."""
-        stride, held, centre, start, ended = self.neighbor_stride, deque[_Held](), 0, 0, False
-        items = iter(shot)
-        while not ended or start + len(held) > centre:
-            while not ended and start + len(held) <= centre + self.lookahead:
+
+class _Run:
+    """What one run knows."""
+
+    def __init__(self, settings: NOFEraser, network: E2FGVI) -> None:
+        self.settings, self.network = settings, network
+        self.references: References[_Held] = References(settings.reference_stride, settings.max_references)
+        self.device = next(network.parameters()).device
+        self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
+
+    def take(self, frame: Frame, number: int) -> _Held:
+        """The next frame of the stream, with its place in its shot."""
+        item = _Held(frame, number)
+        item.mask  # noqa: B018  (refused before it is held)
+        self.references.add(item)
+        return item
+
+    def in_windows(self, items: Iterator[_Held]) -> Iterator[Frame]:
+        """The frames of one shot; window after window."""
+        of, held, centre, start, ended = self.settings, deque[_Held](), 0, 0, False
+        ahead = min(of.neighbor_stride, of.lookahead)
+        step = of.neighbor_stride if of.overlap else of.neighbor_stride + ahead + 1
+        covered = 0  # frames of the shot that some window held
+        while not ended or start + len(held) > min(centre, covered):
+            while not ended and start + len(held) <= centre + of.lookahead:
                 item = next(items, None)
                 ended = item is None
-                if item is not None:
-                    item.mask  # noqa: B018  (refused before it is held)
-                    references.add(item)
-                    held.append(item)
-            if start + len(held) <= centre:
+                held.extend([] if item is None else [item])
+            if start + len(held) <= min(centre, covered):
                 break
-            local = list(held)[max(0, centre - stride) - start : centre + min(stride, self.lookahead) + 1 - start]
-            if any(item.mask.any() for item in local):
-                self._complete(local, references.pick(local))
-            centre += stride
-            while held and start < centre - stride:  # no later window holds them
+            first, covered = max(start, centre - of.neighbor_stride), centre + ahead + 1
+            self._complete(list(held)[first - start : covered - start], live=False)
+            centre += step
+            while held and start < centre - of.neighbor_stride:  # no later window holds them
                 yield _finished(held.popleft())
                 start += 1
         while held:
             yield _finished(held.popleft())
 
+    def live(self, items: Iterator[_Held]) -> Iterator[Frame]:
+        """The frames of one shot, each as it comes."""
+        local = deque[_Held](maxlen=2 * self.settings.neighbor_stride)
+        for item in items:
+            local.append(item)
+            self._complete(list(local), live=True)
+            yield _finished(item)
+
+    def _complete(self, local: list[_Held], live: bool) -> None:
+        """Compute one window, and blend what it gives into the frames it completes: all, or live the last."""
+        wanted = local[-1:] if live else local
+        if not any(item.mask.any() for item in wanted):
+            return
+        while True:
+            references = self.references.pick(local)
+            if self.max_references is not None and len(references) > self.max_references:  # memory ran out
+                references = references[:: -(-len(references) // self.max_references)] if self.max_references else ()
+            try:
+                region = self._region_for(local)
+                pictures = self._newest(local, references, region) if live else self._window(local, references, region)
+                break
+            except torch.OutOfMemoryError:
+                if not self._make_do([*local, *references], len(references)):
+                    raise
+            if self.device.type == "cuda":  # here nothing of the failed attempt is held any more
+                torch.cuda.empty_cache()
+        for item, picture in zip(wanted, pictures, strict=True):
+            if item.mask.any():
+                self._blend(item, region, (region.restore(picture) + 1) / 2 * 255)
+
     @torch.inference_mode()
-    def _complete(self, local: list[_Held], references: tuple[_Held, ...]) -> None:
-        """Compute one window, and blend what it gives into the frames it completes."""
-        region = self._region_for(local)
+    def _window(self, local: list[_Held], references: tuple[_Held, ...], region: Region) -> Tensor:
+        """The local frames as the network sees them: t 3 h w in [-1, 1]; with a look-ahead of 0 the last alone."""
         self._encode([*local, *references], region)
         self._find_flows(local)
-        network = self._network
         features = torch.stack([_there(item.feature) for item in (*local, *references)])[None]
         pairs = [_there_both(item.flows) for item in local[:-1]]
         none = features.new_zeros(0, 2, *features.shape[-2:], dtype=torch.float32)
         to_next, to_previous = (
             torch.stack([pair[way] for pair in pairs])[None] if pairs else none[None] for way in (0, 1)
         )
-        out = network.complete(features, to_next, to_previous, decoded=len(local))[0].float().cpu()
-        for item, picture in zip(local, out, strict=True):
-            if item.mask.any():
-                self._blend(item, region, (region.restore(picture) + 1) / 2 * 255)
+        decoded = slice(0 if self.settings.lookahead else len(local) - 1, len(local))
+        return self.network.complete(features, to_next, to_previous, decoded)[0].float().cpu()
+
+    @torch.inference_mode()
+    def _newest(self, local: list[_Held], references: tuple[_Held, ...], region: Region) -> Tensor:
+        """The newest frame as the network sees it: 1 3 h w in [-1, 1]."""
+        if self.settings.preset != "live":
+            return self._window(local, references, region)
+        held = [*references, *local]
+        for count, item in enumerate(held):
+            if item.remembered is None or item.region != region:
+                self._encode([item], region)
+                picture = self._step(item, held[:count])
+        return picture.float().cpu()
+
+    def _step(self, item: _Held, earlier: list[_Held]) -> Tensor:
+        """One frame completed from what is remembered of earlier ones, and remembered itself: 1 3 h w in [-1, 1]."""
+        before = [one for one in earlier[-2:] if item.number - one.number <= 2]
+        flow = None
+        if before and before[-1].number == item.number - 1:
+            self._find_flows([before[-1], item])
+            flow = _there_both(before[-1].flows)[1][None]
+        seen = [one.remembered for one in earlier if one.remembered is not None]
+        near = [one.remembered for one in before if one.remembered is not None] if flow is not None else []
+        picture, item.remembered = complete_newest(self.network, _there(item.feature)[None], flow, near, seen)
+        return picture
+
+    def _make_do(self, items: list[_Held], references: int) -> bool:
+        """Ask for less memory from here on; False if there is nothing left to give up."""
+        region, smallest = items[0].region, MULTIPLE[0] * MULTIPLE[1]
+        area = self.max_pixels if region is None else min(self.max_pixels, region.size[0] * region.size[1])
+        if self.settings.region == "auto" and self.network.fixed_size is None and area > smallest:
+            self.max_pixels = max(smallest, area // 2)
+            less = f"regions of at most {self.max_pixels} pixels"
+        elif references:
+            self.max_references = references // 2
+            less = f"{self.max_references} references"
+        else:
+            return False
+        if not self.warned:
+            log.warning("NOFEraser: out of memory on %s; from here on it makes do with %s.", self.device, less)
+        self.warned = True
+        for item in items:
+            item.forget()
+        return True
 
     def _region_for(self, local: list[_Held]) -> Region:
         """The region of a window: that of the window before for as long as the masks stay in it."""
         size = local[0].frame.size
-        multiple = self._network.fixed_size or MULTIPLE
-        if self.region == "full" or self._network.fixed_size is not None:
+        multiple = self.network.fixed_size or MULTIPLE
+        if self.settings.region == "full" or self.network.fixed_size is not None:
             whole = full_region(size, multiple)
-            return whole if self._network.fixed_size is None else attrs.evolve(whole, size=self._network.fixed_size)
+            return whole if self.network.fixed_size is None else attrs.evolve(whole, size=self.network.fixed_size)
         masks = torch.stack([item.mask for item in local]).any(dim=0)
         before = next((item.region for item in local if item.region is not None), None)
         if before is not None and before.covers(masks):
@@ -152,7 +290,7 @@ class NOFEraser(Stage):
     def _encode(self, items: list[_Held], region: Region) -> None:
         """Encode those frames whose features of this region are not there yet."""
         missing = [item for item in items if item.region != region or item.feature is None]
-        weight = next(self._network.encoder.parameters())
+        weight = next(self.network.encoder.parameters())
         for item in missing:
             item.forget()
             item.region = region
@@ -160,7 +298,7 @@ class NOFEraser(Stage):
             item.masked = region.cut(known).to(weight.device)
         if missing:
             masked = torch.stack([_there(item.masked) for item in missing])
-            encoded = self._network.encode(masked.to(weight.dtype).contiguous(memory_format=torch.channels_last))
+            encoded = self.network.encode(masked.to(weight.dtype).contiguous(memory_format=torch.channels_last))
             for item, feature in zip(missing, encoded, strict=True):
                 item.feature = feature
 
@@ -169,14 +307,14 @@ class NOFEraser(Stage):
         missing = [(a, b) for a, b in pairwise(local) if a.flows is None]
         if missing:
             pairs = torch.stack([torch.stack([_there(a.masked), _there(b.masked)]) for a, b in missing])
-            to_next, to_previous = self._network.flows(pairs)
+            to_next, to_previous = self.network.flows(pairs)
             for (a, _), there, back in zip(missing, to_next, to_previous, strict=True):
                 a.flows = there[0], back[0]
 
     def _blend(self, item: _Held, region: Region, picture: Tensor) -> None:
         """Half old, half new, in the order of the windows, as published. picture: 3 h w, 0 to 255, of the region."""
         hole = item.mask[region.box]
-        if self.region == "auto":
+        if self.settings.region == "auto":
             picture = _without_seam(picture, item.frame.image[(slice(None), *region.box)], hole)
         new = picture[:, hole].clamp(0, 255).floor()  # the published code truncates
         item.completed = new if item.completed is None else (item.completed + new) / 2
