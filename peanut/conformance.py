@@ -124,6 +124,41 @@ def _e2fgvi(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array])
     }
 
 
+def _samwise(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    from peanut.networks.sam2 import normalised
+    from peanut.networks.samwise import SAMWISE, MemoryBank
+
+    settings = spec["settings"]
+    network = SAMWISE.like(
+        weights, decision_window=settings["cme_decision_window"], correction=settings["switch_mem"]
+    ).eval()
+    network.load_state_dict(weights)
+    frames = normalised(torch.from_numpy(arrays["frames"]))
+    h, w = frames.shape[-2:]
+    frames = torch.nn.functional.pad(frames, (0, network.image_size - w, 0, network.image_size - h))
+    prompt, bank = network.prompt(torch.from_numpy(arrays["token_ids"])), MemoryBank()
+    out: dict[str, Tensor] = {}
+    steps, consulted = [], []
+    for first in range(0, len(frames), settings["clip_length"]):
+        clip = network.see(network.stem(frames[first : first + settings["clip_length"]]), prompt)
+        if not first:
+            for number, (visual, text) in enumerate(clip.adapted):
+                out[f"adapter{number}_visual_sample"] = visual.permute(0, 3, 1, 2)[:, ::16, ::8, ::8]
+                out[f"adapter{number}_text"] = text[0][:, None]
+        for number in range(len(clip.levels[0])):
+            steps.append(network.step(clip.frame(number), bank))
+            consulted += [first + number] if steps[-1].decision is not None else []
+    return {
+        **out,
+        "low_res_masks": torch.cat([step.low[:, 0, ::4, ::4] for step in steps]),
+        "object_pointers": torch.cat([step.pointer for step in steps]),
+        "early_object_pointers": torch.cat([step.early for step in steps]),
+        "masks_sample": torch.cat([step.logits[:, 0, :h:6, :w:6] for step in steps]),
+        "memory_decisions": torch.cat([step.decision for step in steps if step.decision is not None]),
+        "consulted_frames": torch.tensor(consulted),
+    }
+
+
 def _inpainted(network: Any, frames: Array, masks: Array) -> Tensor:
     """The published test protocol over a whole clip, by the stage: n h w 3, uint8."""
     from peanut.frame import Frame
@@ -145,6 +180,7 @@ RUNNERS: dict[str, Runner] = {
     "basicvsr_plusplus": _basicvsr_plusplus,
     "e2fgvi": _e2fgvi,
     "e2fgvi_hq": _e2fgvi,
+    "samwise": _samwise,
 }
 """How the cases of each network are run: (description, checkpoint, arrays) -> the arrays that are compared."""
 

@@ -110,7 +110,9 @@ def label(stage: Any) -> str:
     if attrs.has(kind):
         fields = [field for field in attrs.fields(kind) if field.init and field.repr]
         shown = [(field, getattr(stage, field.name)) for field in fields]
-        told = [f"{field.alias}={_brief(value)}" for field, value in shown if repr(value) != repr(_default(field, stage))]
+        told = [
+            f"{field.alias}={_brief(value)}" for field, value in shown if repr(value) != repr(_default(field, stage))
+        ]
         return f"{type(stage).__name__}({', '.join(told)})"
     return str(getattr(stage, "__name__", kind.__name__))
 

@@ -63,11 +63,26 @@ def _e2fgvi(network: str) -> nn.Module:
     return E2FGVI(fixed_size=None if "HQ" in network else (240, 432))
 
 
+def _samwise(_: str) -> nn.Module:
+    from peanut.networks.samwise import SAMWISE
+
+    return SAMWISE()
+
+
+def _sam2(network: str) -> nn.Module:
+    from peanut.networks.sam2 import build
+
+    _, version, hiera = network.split()[:3]
+    return build(hiera.removeprefix("Hiera-").lower(), version, predictor=True)
+
+
 BUILDERS: dict[str, Callable[[str], nn.Module]] = {
     r"SPyNet": _spynet,
     r"BasicVSR x4": _basicvsr,
     r"BasicVSR\+\+": _basicvsr_plusplus,
     r"E2FGVI": _e2fgvi,
+    r"SAMWISE": _samwise,
+    r"SAM 2": _sam2,
 }
 """Our networks by the beginning of what the table calls them."""
 
@@ -94,10 +109,24 @@ def _like_e2fgvi(weights: Mapping[str, Tensor]) -> nn.Module:
     return E2FGVI.like(weights)
 
 
+def _like_samwise(weights: Mapping[str, Tensor]) -> nn.Module:
+    from peanut.networks.samwise import SAMWISE
+
+    return SAMWISE.like(weights)
+
+
+def _like_sam2(weights: Mapping[str, Tensor]) -> nn.Module:
+    from peanut.networks.sam2 import build, size_of
+
+    return build(size_of(weights), "2.1" if "no_obj_embed_spatial" in weights else "2", predictor=True)
+
+
 LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
     "basic_module.0.basic_module.0.conv.weight": _like_spynet,
     "forward_trunk.main.0.weight": _like_basicvsr,
     "deform_align.backward_1.weight": _like_basicvsr_plusplus,
     "feat_prop_module.fusion.weight": _like_e2fgvi,
+    "cmt_adapters.0.spatial_pos_embed": _like_samwise,
+    "maskmem_tpos_enc": _like_sam2,
 }
 """Our networks by a tensor that only they have."""

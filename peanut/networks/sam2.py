@@ -1,0 +1,78 @@
+"""SAM 2 from its own package (Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024)."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from peanut.errors import UsageError
+
+STAGES = {
+    (1, 2, 7, 2): "t",
+    (1, 2, 11, 2): "s",
+    (2, 3, 16, 3): "b+",
+    (2, 6, 36, 4): "l",
+}
+"""Blocks of the four stages of Hiera, by the size that they mean."""
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB in [0, 1]."""
+
+
+def build(size: str, version: str = "2", image_size: int = 1024, predictor: bool = False) -> nn.Module:
+    """SAM 2 without weights: `SAM2Base`, for inference.
+
+    size: "t", "s", "b+" or "l". version: "2" (2024-07-29) or "2.1". image_size: side of the square it sees, pixels.
+    predictor: with the video predictor's own settings (masks fall back to others by stability; memories of prompted
+    frames are binarised). Raises UsageError if the package is not installed.
+    """
+    try:
+        from sam2.build_sam import build_sam2
+    except ImportError as error:
+        raise UsageError(
+            "finding things by text or click needs the package sam2, which is not installed:"
+            " SAM2_BUILD_CUDA=0 pip install --no-build-isolation 'peanut-video[p-mask]' (after torch)."
+        ) from error
+    overrides = [f"++model.image_size={image_size}"]
+    if predictor:
+        overrides.append("++model.binarize_mask_from_pts_for_mem_enc=true")
+    config = f"configs/sam{version}/sam{version}_hiera_{size}.yaml"
+    sam: nn.Module = build_sam2(
+        config, device=torch.get_default_device(), hydra_overrides_extra=overrides, apply_postprocessing=predictor
+    )
+    return sam
+
+
+def size_of(names: Iterable[str], prefix: str = "") -> str:
+    """Which of the four sizes a checkpoint's names are of. Raises UsageError for none of them."""
+    pattern = re.compile(re.escape(f"{prefix}image_encoder.trunk.blocks.") + r"(\d+)\.(norm1\.weight|proj\.weight)$")
+    found = [match for match in map(pattern.match, names) if match]
+    starts = sorted(int(match[1]) for match in found if match[2] == "proj.weight")  # a stage begins with a projection
+    total = 1 + max((int(match[1]) for match in found), default=-1)
+    ends = [*starts, total]
+    stages = tuple(end - start for start, end in zip([0, *starts], ends, strict=True))
+    if stages not in STAGES:
+        raise UsageError(f"its image encoder has stages of {stages} blocks, which no size of SAM 2 has.")
+    return STAGES[stages]
+
+
+def normalised(image: Tensor) -> Tensor:
+    """uint8 RGB ... 3 h w to what SAM 2 is trained on."""
+    mean, std = (torch.tensor(x, device=image.device).reshape(3, 1, 1) for x in (MEAN, STD))
+    return (image.float() / 255 - mean) / std
+
+
+def pyramid(sam: Any, stages: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """From the trunk's stages (b c h w each, finest first) to the three levels the decoder takes, and positions."""
+    levels, positions = sam.image_encoder.neck(stages)
+    kept = len(levels) - sam.image_encoder.scalp
+    levels, positions = list(levels[:kept]), list(positions[:kept])
+    levels[0] = sam.sam_mask_decoder.conv_s0(levels[0])
+    levels[1] = sam.sam_mask_decoder.conv_s1(levels[1])
+    return levels, positions
+
+
+def sequence(x: Tensor) -> Tensor:
+    """b c h w -> (h w) b c."""
+    return x.flatten(2).permute(2, 0, 1)
