@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from peanut.stages.flow_eraser import FlowEraser
     from peanut.stages.moving_objects import MovingObjects
     from peanut.stages.nof_eraser import NOFEraser
+    from peanut.stages.p_mask import PMask
     from peanut.stages.per_frame import PerFrame
+    from peanut.stages.sam2_track import Prompt, Sam2Track
     from peanut.stages.sam3_mask import Sam3Mask
     from peanut.stages.ur_net import BasicVSR, URNet
     from peanut.video.info import Info, info
@@ -58,9 +60,12 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
     "NvidiaFlow": "peanut.ops.flow_estimators",
+    "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
+    "Prompt": "peanut.stages.sam2_track",
     "RAFT": "peanut.ops.flow_estimators",
     "SPyNetFlow": "peanut.ops.flow_estimators",
+    "Sam2Track": "peanut.stages.sam2_track",
     "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
@@ -95,11 +100,14 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "MovingObjects",
     "NOFEraser",
     "NvidiaFlow",
+    "PMask",
     "PerFrame",
     "Pipeline",
+    "Prompt",
     "RAFT",
     "Run",
     "SPyNetFlow",
+    "Sam2Track",
     "Sam3Mask",
     "Session",
     "Source",

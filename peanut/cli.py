@@ -64,7 +64,7 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
     if [masks is not None, moving, prompt is not None].count(True) != 1:
         raise UsageError("say what to remove in one of three ways: --masks PATH, --moving or --prompt TEXT.")
     if prompt is not None:
-        raise UsageError("--prompt needs P-MASK, which this version does not have yet: use --moving or --masks PATH.")
+        return peanut.PMask(prompt, grow=grow)
     if masks is not None:
         return peanut.masks(masks) | peanut.grow(grow) if grow else peanut.masks(masks)
     return peanut.MovingObjects(grow=grow) if grow else peanut.MovingObjects()
@@ -75,7 +75,7 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
 @_writing
 @click.option("--masks", metavar="PATH", help="Masks made before: a video or a folder of pictures, white = remove.")
 @click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
-@click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (not in this version).")
+@click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (P-MASK: fetches weights).")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option(
     "--model",
@@ -127,7 +127,7 @@ def erase(
 @_reading
 @_writing
 @click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion.")
-@click.option("--prompt", metavar="TEXT", help="Find what this sentence means (not in this version).")
+@click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights).")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option("--overlay", is_flag=True, help="Write the video with the masks tinted, to look at them.")
 def masks(
@@ -147,6 +147,7 @@ def masks(
 
     \b
     peanut masks street.mp4 -o masks.mkv --moving
+    peanut masks street.mp4 -o masks.mkv --prompt "the man in the red jacket"
     peanut masks street.mp4 -o look.mp4 --moving --overlay
     """
     finder = _finder(None, moving, prompt, grow)

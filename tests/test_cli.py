@@ -62,7 +62,7 @@ def test_info(walker):
     [
         (("erase", "{video}", "-o", "out.mp4"), "say what to remove in one of three ways"),
         (("erase", "{video}", "-o", "out.mp4", "--moving", "--masks", "m"), "say what to remove in one of three ways"),
-        (("erase", "{video}", "-o", "out.mp4", "--prompt", "the man"), "--prompt needs P-MASK"),
+        (("erase", "{video}", "-o", "out.mp4", "--prompt", " "), "the prompt is empty"),
         (("erase", "nowhere.mp4", "-o", "out.mp4", "--moving"), "nowhere.mp4"),
         (("erase", "{video}", "-o", "out.xyz", "--moving"), "out.xyz"),
         (("erase", "{video}", "-o", "{video}", "--moving"), "exists"),

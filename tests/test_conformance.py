@@ -10,11 +10,25 @@ from peanut.conformance import main, stand_in
 CASES = Path(__file__).parent / "conformance"
 
 
-@pytest.mark.parametrize("case", ["spynet", "basicvsr_plusplus"])
+ARRAYS = {"spynet": 2, "basicvsr_plusplus": 1, "e2fgvi_hq_video": 1, "samwise_tiny": 12}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "spynet",
+        "basicvsr_plusplus",
+        pytest.param("e2fgvi_hq_video", marks=pytest.mark.slow),
+        pytest.param("samwise_tiny", marks=pytest.mark.slow),
+    ],
+)
 def test_the_published_networks_are_reproduced(case, capsys):
+    if case == "samwise_tiny":
+        pytest.importorskip("sam2")
+        pytest.importorskip("transformers")
     assert main([str(CASES), case]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == {"spynet": 2, "basicvsr_plusplus": 1}[case]
+    assert len(lines) == ARRAYS[case]
     assert all(line.startswith(case) and line.endswith(" ok") for line in lines)
 
 

@@ -23,8 +23,8 @@ WINDOW = 5, 9
 """Rows and columns of tokens that attend to each other, and reach of the pooled neighbourhood."""
 KERNEL, STRIDE, PADDING = 7, 3, 3
 """The soft split's patches, in feature pixels."""
-Memory = tuple[Tensor, Tensor]
-"""What a block remembers of frames: keys and values of their tokens and of their pooled tokens, b heads t tokens 2d."""
+Memory = Tensor
+"""What a block remembers of frames: keys and values of their tokens, then of the pooled ones, b heads t tokens 2d."""
 MULTIPLE = 60, 108
 """Frames must be multiples of this: 4 (encoder) x 3 (soft split) x (5, 9) (window)."""
 
@@ -245,14 +245,13 @@ class FocalAttention(nn.Module):
         kv = F.linear(x, self.qkv.weight[d:], self.qkv.bias[d:])
         return rearrange(kv, "b t m n (s a d) -> b a t (m n) (s d)", s=2, a=self.heads)
 
-    def forward(self, x: Tensor, fine: Tensor, pooled: Tensor) -> Tensor:
-        """x: b t m n d, the normalised tokens that ask. fine, pooled: what all frames remember. Returns b t m n d."""
+    def forward(self, x: Tensor, keys: Memory) -> Tensor:
+        """x: b t m n d, the normalised tokens that ask. keys: what is remembered of all frames. Returns b t m n d."""
         t, m, n, d = x.shape[1:]
         near, (far, exists) = window_tokens(m, n), pooled_tokens(m, n)
         q = rearrange(
             F.linear(x, self.qkv.weight[:d], self.qkv.bias[:d]), "b t m n (a d) -> b a t (m n) d", a=self.heads
         )
-        keys = torch.cat([fine, pooled], dim=3)
         seen = torch.cat([near, far + m * n], dim=1)  # of the tokens, and the pooled ones behind them
         valid = torch.cat([torch.ones(near.shape, dtype=torch.bool), exists], dim=1).repeat(1, keys.shape[2])
         each = len(keys) * self.heads * keys.shape[2] * seen.shape[1] * keys.shape[-1]
@@ -306,10 +305,10 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = FusionFeedForward(dim, hidden)
 
-    def remember(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the frames' tokens (normalised) give to the attention: keys and values, fine and pooled."""
+    def remember(self, x: Tensor) -> Memory:
+        """What the frames' tokens (normalised) give to the attention."""
         cells = rearrange(x, "b t (m i) (n j) d -> b t m n d (i j)", i=WINDOW[0], j=WINDOW[1])
-        return self.attn.remember(x), self.attn.remember(self.pool_layers[0](cells).squeeze(-1))
+        return torch.cat([self.attn.remember(x), self.attn.remember(self.pool_layers[0](cells).squeeze(-1))], dim=3)
 
     def forward(
         self, x: Tensor, size: tuple[int, int], asking: slice, past: Sequence[Memory] = ()
@@ -320,8 +319,8 @@ class Block(nn.Module):
         """
         normalised = self.norm1(x)
         memory = self.remember(normalised)
-        fine, pooled = (torch.cat(parts, dim=2) for parts in zip(*past, memory, strict=True))
-        x = x[:, asking] + self.attn(normalised[:, asking], fine, pooled)
+        keys = torch.cat([*past, memory], dim=2) if past else memory
+        x = x[:, asking] + self.attn(normalised[:, asking], keys)
         return x + self.mlp(self.norm2(x), size), memory
 
 

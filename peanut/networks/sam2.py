@@ -20,12 +20,15 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in [0, 1]."""
 
 
-def build(size: str, version: str = "2", image_size: int = 1024, predictor: bool = False) -> nn.Module:
+def build(
+    size: str, version: str = "2", image_size: int = 1024, predictor: bool = False, video: bool = False
+) -> nn.Module:
     """SAM 2 without weights: `SAM2Base`, for inference.
 
     size: "t", "s", "b+" or "l". version: "2" (2024-07-29) or "2.1". image_size: side of the square it sees, pixels.
     predictor: with the video predictor's own settings (masks fall back to others by stability; memories of prompted
-    frames are binarised). Raises UsageError if the package is not installed.
+    frames are binarised). video: as the class `SAM2VideoPredictor`, which drives itself.
+    Raises UsageError if the package is not installed.
     """
     try:
         from sam2.build_sam import build_sam2
@@ -35,12 +38,15 @@ def build(size: str, version: str = "2", image_size: int = 1024, predictor: bool
             " SAM2_BUILD_CUDA=0 pip install --no-build-isolation 'peanut-video[p-mask]' (after torch)."
         ) from error
     overrides = [f"++model.image_size={image_size}"]
+    if video:
+        overrides.append("++model._target_=sam2.sam2_video_predictor.SAM2VideoPredictor")
     if predictor:
         overrides.append("++model.binarize_mask_from_pts_for_mem_enc=true")
     config = f"configs/sam{version}/sam{version}_hiera_{size}.yaml"
-    sam: nn.Module = build_sam2(
-        config, device=torch.get_default_device(), hydra_overrides_extra=overrides, apply_postprocessing=predictor
-    )
+    with torch.device("cpu"):  # its parts ask for values, which a device without memory does not have
+        sam: nn.Module = build_sam2(
+            config, device="cpu", hydra_overrides_extra=overrides, apply_postprocessing=predictor
+        )
     return sam
 
 

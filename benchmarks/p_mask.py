@@ -1,0 +1,139 @@
+"""How fast P-MASK's parts are. Weights are stand-ins: they change neither time nor memory.
+
+python -m benchmarks.p_mask adapters    fused attention against `nn.MultiheadAttention` as published, side by side
+python -m benchmarks.p_mask chain       a clip in bfloat16 against float32, Hiera-T and Hiera-B+
+python -m benchmarks.p_mask prompts     what a further prompt on the same stream costs
+python -m benchmarks.p_mask memory      400 frames with a small network
+"""
+
+import resource
+import sys
+from fractions import Fraction
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import peanut
+from benchmarks.ratio import ratio
+from peanut import Frame
+from peanut.devices import multiplies_bfloat16
+from peanut.networks.cmt_adapter import HEADS, WIDTH, Adapter, Attention
+from peanut.networks.samwise import SAMWISE
+
+SMALL = {"num_hidden_layers": 12, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+class Published(nn.MultiheadAttention):
+    """With averaged attention weights, which nobody reads."""
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(query, key, value, need_weights=True)[0]
+
+    def of_few_queries(self, query: Tensor, key: Tensor) -> Tensor:
+        return self(query, key, key)
+
+
+def plain(adapter: Adapter, published: bool) -> Adapter:
+    """The same adapter without folded projections, by the fused kernel or as published."""
+    other = Adapter(adapter.proj_vis_down[0].in_channels, 768, adapter.patch).eval()
+    if published:
+        for part, name in (
+            (other.hsa, "self_attn"),
+            (other.ca_V2T, "multihead_attn"),
+            (other.ca_T2V, "multihead_attn"),
+        ):
+            setattr(part, name, Published(WIDTH, HEADS, batch_first=True).eval())
+    other.load_state_dict(adapter.state_dict())
+    attention: Any = other.ca_V2T.multihead_attn
+    other._of_text = lambda seen, words: attention(  # type: ignore[method-assign]
+        seen, words.expand(len(seen), -1, -1), words.expand(len(seen), -1, -1)
+    )
+    if not published:
+        unfolded: Any = other.ca_T2V.multihead_attn
+        unfolded.of_few_queries = lambda query, key: Attention.forward(unfolded, query, key, key)
+    return other
+
+
+@torch.inference_mode()
+def adapters() -> None:
+    for frames in (8, 1):
+        levels = [(112 * 2, 128, 8), (112 * 4, 64, 4), (112 * 8, 32, 2)]  # Hiera-B+ at 1024
+        ours = [Adapter(width, 768, patch).eval() for width, _, patch in levels]
+        inputs = [torch.randn(frames, side, side, width) for width, side, _ in levels]
+        text = torch.randn(1, 8, 768)
+
+        def run(chosen: list[Adapter], inputs: list[Tensor] = inputs, text: Tensor = text) -> Tensor:
+            return torch.cat([adapter(x, text)[0].flatten() for adapter, x in zip(chosen, inputs, strict=True)])
+
+        published, fused = ([plain(adapter, kind) for adapter in ours] for kind in (True, False))
+        alone = ratio(lambda: run(fused), lambda: run(published), rounds=3)  # noqa: B023
+        folded = ratio(lambda: run(ours), lambda: run(published), rounds=3)  # noqa: B023
+        print(f"adapters, clips of {frames}, against nn.MultiheadAttention as published:", end=" ")
+        print(f"fused attention {alone}, projections folded as well {folded}", flush=True)
+
+
+def spell(text: str, words: Any = ()) -> Any:
+    return [0, *(3 + ord(letter) % 90 for letter in text[:6]), 2], (), False
+
+
+def clip(count: int) -> list[Frame]:
+    torch.manual_seed(0)
+    coarse = torch.rand(1, 3, 27, 48)
+    picture = (255 * torch.nn.functional.interpolate(coarse, (432, 768), mode="bilinear")[0]).to(torch.uint8)
+    return [Frame(index=n, time=Fraction(n, 25), image=picture.roll(3 * n, 2)) for n in range(count)]
+
+
+def seen(network: SAMWISE) -> SAMWISE:
+    with torch.no_grad():  # objects are seen, so that there are masks to compare
+        network.sam.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(8.0)
+    return network.eval()
+
+
+def masks(network: SAMWISE, dtype: torch.dtype, *prompts: str) -> tuple[float, Tensor]:
+    """Seconds a frame over a clip of 8 (after one frame to warm up), and the masks."""
+    stage = peanut.PMask(*prompts, model=network, tokenizer=spell, dtype=dtype, device="cpu")
+    list(stage(iter(clip(1))))
+    start = perf_counter()
+    out = torch.stack([frame.mask for frame in stage(iter(clip(8))) if frame.mask is not None])
+    return (perf_counter() - start) / 8, out
+
+
+def chain() -> None:
+    for size in ("t", "b+"):
+        torch.manual_seed(0)
+        network = seen(SAMWISE(size))
+        exact, expected = masks(network, torch.float32, "a dog")
+        line = f"PMask, Hiera-{size.upper()}, 1024 x 1024, clips of 8: float32 {exact:.2f} s a frame"
+        if multiplies_bfloat16(torch.device("cpu")):
+            half, got = masks(network, torch.bfloat16, "a dog")
+            overlap = (got & expected).sum() / (got | expected).sum()
+            line += f", bfloat16 {half:.2f} ({exact / half:.2f}x), IoU of the masks {overlap:.4f}"
+        print(line, flush=True)
+
+
+def prompts() -> None:
+    torch.manual_seed(0)
+    network = seen(SAMWISE("b+"))
+    one, _ = masks(network, torch.float32, "a dog")
+    two, _ = masks(network, torch.float32, "a dog", "the ball")
+    print(f"one prompt {one:.2f} s a frame, two {two:.2f}: a further one costs {two / one - 1:.0%} more")
+
+
+def memory() -> None:
+    torch.manual_seed(0)
+    network = seen(SAMWISE("t", image_size=256, vocab_size=99, **SMALL))
+    stage = peanut.PMask("a dog", model=network, tokenizer=spell, dtype=torch.float32, device="cpu")
+    peaks = {}
+    for frame in stage(iter(clip(400))):
+        if frame.index in (49, 399):
+            peaks[frame.index] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"memory, small network: peak {peaks[49]:.0f} MB after 50 frames, {peaks[399]:.0f} MB after 400")
+
+
+if __name__ == "__main__":
+    parts = (adapters, chain, prompts, memory)
+    for part in parts:
+        if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+            part()

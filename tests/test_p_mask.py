@@ -1,0 +1,259 @@
+"""PMask with a small SAMWISE: streaming, memory, prompts. The published numbers are the conformance case's job."""
+
+import gc
+import json
+import logging
+from fractions import Fraction
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import peanut
+from peanut import Frame, PMask, UsageError
+
+pytest.importorskip("sam2")
+pytest.importorskip("transformers")
+from peanut.networks.cmt_adapter import Attention
+from peanut.networks.samwise import SAMWISE, MemoryBank, corrected
+from peanut.networks.tokenizer import Tokenizer
+from peanut.stages.p_mask import fitted, prepared
+
+TEXT = {"num_hidden_layers": 12, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 99}
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def small(seed=0, score=8.0, **more):
+    """A SAMWISE that sees pictures of 256 pixels, with random weights with which objects are seen."""
+    torch.manual_seed(seed)
+    network = SAMWISE("t", image_size=256, **TEXT, **more)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "roberta" not in name:
+                spread = max(1, parameter[0].numel()) ** -0.5 if parameter.ndim > 1 else 0.05
+                parameter.copy_(parameter + spread * torch.randn(parameter.shape, generator=generator))
+        network.sam.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(score)
+    return network.eval()
+
+
+NETWORK = small()
+
+
+def spell(text, words=()):
+    """A stand-in for the tokenizer: letters."""
+    ids = [ord(letter) % 90 + 3 for letter in text][:510]
+    places = tuple(1 + text.index(word) for word in words)
+    return [0, *ids, 2], places, len(text) > 510
+
+
+def mask(*prompts, model=NETWORK, **settings):
+    return PMask(*prompts, model=model, tokenizer=spell, device="cpu", dtype=torch.float32, **settings)
+
+
+def clip(lengths=(9,), size=(60, 80)):
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(1, 3, 8, 10, generator=generator)
+    picture = (255 * F.interpolate(coarse, size, mode="bilinear")[0]).to(torch.uint8)
+    shots = [shot for shot, length in enumerate(lengths) for _ in range(length)]
+    return [
+        Frame(index=n, time=Fraction(n, 25), image=picture.roll(2 * n, 2), shot=shot) for n, shot in enumerate(shots)
+    ]
+
+
+@settings(max_examples=5, deadline=None)
+@given(lengths=st.lists(st.integers(1, 4), max_size=3), length=st.integers(1, 3))
+def test_every_frame_comes_out_once_in_order_and_within_the_latency(lengths, length):
+    run = (peanut.Pipeline() | mask("a dog", clip=length))(clip(lengths))
+    out = list(run)
+    assert [frame.index for frame in out] == list(range(sum(lengths)))
+    assert run.statistics.stages[-1].latency <= length - 1
+    for frame in out:
+        assert (frame.mask.dtype, frame.mask.shape) == (torch.bool, frame.size)
+        confidence = frame.layers["confidence"]
+        assert (confidence.dtype, confidence.shape) == (torch.uint8, frame.size)
+        assert not (frame.mask & (confidence < 127)).any()
+
+
+def test_the_bank_holds_what_attention_can_use_and_nothing_else():
+    bank, prompt = MemoryBank(), NETWORK.prompt(torch.tensor(spell("a dog")[0]))
+    frame = prepared(clip((1,))[0].image, (189, 252), 256)[None]
+    with torch.inference_mode():
+        seen = NETWORK.see(NETWORK.stem(frame), prompt)
+        for number in range(25):
+            NETWORK.step(seen, bank)
+            assert len(bank.spatial) == min(number + 1, 6)
+            assert len(bank.pointers) == min(number + 1, 15)
+    assert all(memory.untyped_storage().nbytes() == memory.nbytes for memory, _ in bank.spatial)
+
+
+def test_a_long_stream_leaves_no_tensors_behind():
+    def held():
+        gc.collect()
+        return sum(isinstance(x, torch.Tensor) for x in gc.get_objects())
+
+    counts = [held() for frame in mask("a dog", clip=1)(iter(clip((24,)))) if frame.index in (17, 23)]
+    assert counts[1] <= counts[0] + 2
+
+
+def test_a_cut_starts_anew_unless_the_memory_is_kept():
+    frames = clip((3, 3))
+    alone = list(mask("a dog", clip=2)(iter(frames[3:])))
+    reset = list(mask("a dog", clip=2)(iter(frames)))
+    kept = list(mask("a dog", clip=2, on_cut="keep")(iter(frames)))
+    assert torch.equal(reset[3].layers["confidence"], alone[0].layers["confidence"])
+    assert not torch.equal(kept[3].layers["confidence"], alone[0].layers["confidence"])
+
+
+def test_another_prompt_ends_the_clip_and_forgets():
+    frames = clip((6,))
+    said = ["a dog"] * 3 + ["the red ball"] * 3
+    changing = list(mask(lambda frame: said[frame.index], clip=4)(iter(frames)))
+    first, second = list(mask("a dog", clip=4)(iter(frames[:3]))), list(mask("the red ball", clip=4)(iter(frames[3:])))
+    for out, expected in zip(changing, [*first, *second], strict=True):
+        assert torch.equal(out.layers["confidence"], expected.layers["confidence"])
+
+
+def test_several_prompts_are_their_union_and_but_not_is_taken_out():
+    frames = clip((2,))
+    dog, ball = (list(mask(text)(iter(frames))) for text in ("a dog", "the red ball"))
+    both = list(mask("a dog", "the red ball")(iter(frames)))
+    without = list(mask("a dog", but_not="the red ball")(iter(frames)))
+    for one, other, union, rest in zip(dog, ball, both, without, strict=True):
+        assert torch.equal(union.mask, one.mask | other.mask)
+        assert torch.equal(union.layers["object: a dog"], one.mask)
+        assert torch.equal(rest.mask, one.mask & ~other.mask)
+
+
+def test_an_object_that_is_not_visible_gives_empty_masks_and_the_run_says_so(caplog):
+    unseen = small(score=-50.0)
+    with torch.inference_mode():
+        seen = unseen.see(unseen.stem(torch.zeros(1, 3, 256, 256)), unseen.prompt(torch.tensor([0, 5, 2])))
+        out = unseen.step(seen, MemoryBank())
+    assert (out.low == -1024).all()
+    assert torch.equal(out.pointer, unseen.sam.no_obj_ptr)
+    frames = list(mask("a dog", model=unseen)(iter(clip((3,)))))
+    assert not any(frame.mask.any() for frame in frames)
+    assert "PMask: 'a dog' was found in none of 3 frames." in caplog.text
+
+
+def test_what_is_learnt_is_what_samwise_adds():
+    network = small().freeze()
+    before = {name: x.clone() for name, x in network.state_dict().items()}
+    learns = [x for x in network.parameters() if x.requires_grad]
+    optimiser = torch.optim.SGD(learns, lr=0.1)
+    prompt, bank = network.prompt(torch.tensor(spell("a dog")[0])), MemoryBank()
+    seen = network.see(network.stem(torch.rand(2, 3, 256, 256)), prompt)
+    network.decision_window = 0
+    outs = [network.step(seen.frame(n), bank) for n in (0, 1)]
+    loss = sum(out.logits.sigmoid().mean() for out in outs) + outs[1].decision.square().sum()
+    loss.backward()
+    optimiser.step()
+    changed = {name for name, x in network.state_dict().items() if not torch.equal(x, before[name])}
+    assert changed
+    added = ("cmt_adapters.", "conditional_memory_encoder.", "sam.sam_prompt_encoder.project_text.")
+    assert all(name.startswith(added) for name in changed)
+    assert {name.split(".")[0] for name in changed} == {"cmt_adapters", "conditional_memory_encoder", "sam"}
+    assert all(x.grad is None for name, x in network.named_parameters() if not name.startswith(added))
+
+
+def test_it_learns_as_many_parameters_as_published():
+    with torch.device("meta"):
+        network = SAMWISE("b+").freeze()
+    sizes = {"memory": 0, "rest": 0}
+    for name, x in network.named_parameters():
+        if x.requires_grad:
+            sizes["memory" if name.startswith("conditional") else "rest"] += x.numel()
+    assert sizes["memory"] == pytest.approx(0.33e6, rel=0.03)
+    assert sizes["rest"] == pytest.approx(4.9e6, rel=0.03)
+
+
+@pytest.mark.parametrize("n", [1, 6, 40])
+def test_folded_attentions_are_the_attention(n):
+    torch.manual_seed(0)
+    attention, plain = Attention(), nn.MultiheadAttention(256, 8, batch_first=True)
+    plain.load_state_dict(attention.state_dict())
+    nn.init.normal_(attention.in_proj_bias)
+    nn.init.normal_(attention.out_proj.bias)
+    plain.load_state_dict(attention.state_dict())
+    many, few = torch.randn(2, 50, 256), torch.randn(1, n, 256)
+    expected = plain(many, few.expand(2, -1, -1), few.expand(2, -1, -1))[0]
+    torch.testing.assert_close(attention(many, few.expand(2, -1, -1), few.expand(2, -1, -1)), expected)
+    torch.testing.assert_close(attention.of_few_keys(many, few), expected)
+    torch.testing.assert_close(attention.of_few_queries(few, many[:1]), plain(few, many[:1], many[:1])[0])
+
+
+def test_the_three_corrections():
+    remembered, alone = torch.tensor([1.0, 2.0, -3.0]), torch.tensor([-1.0, 4.0, 2.0])
+    assert corrected(remembered, alone, "all_mask").tolist() == [-1, 4, 2]
+    assert corrected(remembered, alone, "avg").tolist() == [0, 3, -0.5]
+    assert corrected(remembered, alone, "reweight").tolist() == [1, 40, 20]
+
+
+def test_a_motion_prompt_is_used_where_the_checkpoint_has_one():
+    network = small(motion_prompt=True)
+    assert "sam.sam_prompt_encoder.project_motion_prompts.layers.0.weight" in network.state_dict()
+    (without,) = mask("a dog runs", model=network)(iter(clip((1,))))
+    (told,) = mask("a dog runs", model=network, verbs=["runs"])(iter(clip((1,))))
+    assert not torch.equal(without.layers["confidence"], told.layers["confidence"])
+
+
+def test_frames_lie_in_the_square_as_published():
+    assert fitted((1080, 1920), 1024) == (576, 1024)
+    assert fitted((500, 500), 1024) == (1020, 1020)
+    square = prepared(torch.full((3, 90, 160), 255, dtype=torch.uint8), (144, 256), 256)
+    assert square.shape == (3, 256, 256)
+    assert (square[:, 144:] == 0).all()
+    assert (square[:, :144] > 2).all()
+
+
+def test_the_tokenizer_reads_the_published_format(tmp_path):
+    letters = {letter: 4 + n for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz\u0120")}
+    marks = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
+    merged = {"do": 40, "dog": 41, "\u0120dog": 42, "ru": 43}
+    (tmp_path / "vocab.json").write_text(json.dumps(marks | letters | merged))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nd o\ndo g\n\u0120 dog\nr u\n")
+    tokenizer = Tokenizer(tmp_path / "vocab.json", tmp_path / "merges.txt")
+    assert tokenizer("a dog") == ([0, 4, 42, 2], (), False)
+    ids, places, _ = tokenizer("a dog runs", ["runs"])
+    assert [ids[place] for place in places] == [43, letters["n"], letters["s"]]
+    ids, _, cut = tokenizer("dog " * 600)
+    assert (len(ids), cut) == (512, True)
+    with pytest.raises(UsageError, match="the verb 'jumps' is not in the prompt"):
+        tokenizer("a dog", ["jumps"])
+
+
+def test_a_prompt_that_is_too_long_is_cut_with_a_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        list(mask("dog " * 600)(iter(clip((1,)))))
+    assert "a prompt of more than 512 tokens was cut: dog dog" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: mask(""), "the prompt is empty"),
+        (lambda: mask(), "PMask needs a sentence"),
+        (lambda: mask("a dog", but_not=" "), "the prompt is empty"),
+        (lambda: mask("a dog", clip=0), "clip must be at least 1"),
+        (lambda: mask("a dog", on_cut="forget"), "on_cut must be 'reset' or 'keep', got 'forget'"),
+        (lambda: mask(5), "a prompt is a sentence, or a function"),
+    ],
+)
+def test_what_does_not_fit_is_refused(make, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        make()
+
+
+def test_two_threads_run_one_network_at_once():
+    frames = clip((4,))
+    expected = {text: list(mask(text, clip=1)(iter(frames))) for text in ("a dog", "the red ball")}
+    first, second = ((peanut.Pipeline() | mask(text, clip=1)).session(fps=25) for text in expected)
+    with first, second:
+        for n, frame in enumerate(frames):
+            for text, session in zip(expected, (first, second), strict=True):
+                (out,) = session.push(frame)
+                assert torch.equal(out.mask, expected[text][n].mask)
