@@ -1,8 +1,16 @@
 """Scaled dot-product attention, by the way that is fastest for a device and a number type."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+ROWS = 1024
+"""Queries whose logits are computed at a time."""
+WORTH = 2**18
+"""Logits of one head above which two plain products are faster than the fused kernel."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -11,7 +19,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tenso
     q: ... n d. k, v: ... m d. seen: which keys take part, bool, broadcast to ... m; one at least. Differentiable.
     Returns ... n d in the type of q. Source: Vaswani et al., Attention Is All You Need, NIPS 2017.
 
-    torch's fused kernel, but for bfloat16 on a CPU in inference: there two plain products take half its time, as
+    torch's fused kernel, but for bfloat16 on a CPU in inference: there two plain products take less time, as
     oneDNN multiplies bfloat16 natively and the fused kernel (without AMX) does not.
     """
     if seen is not None:
@@ -20,10 +28,25 @@ def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tenso
         mask = None if seen is None else seen.flatten(0, -3)[:, :, None]
         asked, keys, values = (x.flatten(0, -4) for x in (q, k, v))
         return F.scaled_dot_product_attention(asked, keys, values, mask).view(q.shape)
-    unseen = k.new_zeros(k.shape[:-1]) if seen is None else k.new_zeros(k.shape[:-1]).masked_fill(~seen, -torch.inf)
+    unseen = None if seen is None else k.new_zeros(k.shape[:-1]).masked_fill(~seen, -torch.inf).flatten(0, -2)
     out = q.new_empty(q.shape)
-    scaled = q * q.shape[-1] ** -0.5
-    rows = [x.flatten(0, -3) for x in (scaled, k, v, out)]
-    for asked, keys, values, into, bias in zip(*rows, unseen.flatten(0, -2), strict=True):
-        torch.mm(torch.addmm(bias, asked, keys.T).softmax(dim=-1), values, out=into)
+    rows = (x.flatten(0, -3) for x in (q * q.shape[-1] ** -0.5, k, v, out))
+    for number, (asked, keys, values, into) in enumerate(zip(*rows, strict=True)):
+        for few, part in zip(asked.split(ROWS), into.split(ROWS), strict=True):
+            logits = few @ keys.T if unseen is None else torch.addmm(unseen[number], few, keys.T)
+            torch.mm(logits.softmax(dim=-1), values, out=part)
     return out
+
+
+class NativeBfloat16(TorchFunctionMode):
+    """Inside it, other people's large attentions in bfloat16 on a CPU are computed by `attend`; for inference."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        plain = func is F.scaled_dot_product_attention and len(args) == 3 and not kwargs.get("dropout_p")
+        if plain and not set(kwargs) - {"dropout_p"}:
+            q, k, v = args
+            if q.device.type == "cpu" and torch.is_autocast_enabled("cpu") and q.shape[-2] * k.shape[-2] >= WORTH:
+                with torch.autocast("cpu", enabled=False):
+                    return attend(*(x.to(torch.bfloat16) for x in (q, k, v)))
+        return func(*args, **kwargs)

@@ -15,6 +15,7 @@ from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
 from peanut.networks.tokenizer import LONGEST, Tokenizer
+from peanut.ops.attention import NativeBfloat16
 from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
 
@@ -150,7 +151,7 @@ class _Run:
         self.shot = clip[0].shot
         device: torch.device = self.stage.device  # type: ignore[assignment]
         dtype: torch.dtype = self.stage.dtype  # type: ignore[assignment]
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32), NativeBfloat16():
             for one, text in zip(everything, self._texts(clip[0]), strict=True):
                 self._ask(one, text)
             size = fitted(clip[0].size, self.network.image_size)
