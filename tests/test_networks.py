@@ -51,3 +51,20 @@ def test_networks_can_be_trained(kind):
     network(torch.rand(1, 3, 3, 16, 20)).square().mean().backward()
     without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert without == []
+
+
+def test_the_discriminator_judges_patches_and_teaches_both_sides():
+    from peanut.networks.discriminator import TemporalPatchDiscriminator, hinge_losses
+
+    torch.manual_seed(0)
+    network = TemporalPatchDiscriminator()
+    assert sum(x.numel() for x in network.parameters()) == 75 * sum((96, 2048, 8192, 16384, 16384, 16384)) + 128
+    real, completed = torch.rand(1, 3, 3, 64, 96), torch.rand(1, 3, 3, 64, 96, requires_grad=True)
+    scores = network(completed)
+    assert scores.shape[:3] == (1, 3, 128)
+    judged, _ = hinge_losses(network(real), network(completed.detach()))
+    judged.backward()
+    assert completed.grad is None
+    hinge_losses(torch.zeros(1), scores)[1].backward()
+    assert completed.grad.abs().sum() > 0
+    assert hinge_losses(torch.full((1,), 2.0), torch.full((1,), -2.0))[0] == 0  # told apart by more than the margin
