@@ -15,7 +15,7 @@ from peanut.demo import START, clip
 def seconds(path: Path, n: int) -> float:
     fetch = [peanut.prefetch(n), peanut.prefetch(n)] if n else []
     pipeline = peanut.read(clip(), start=START, stop=START + 1, shots=False)
-    for stage in (*fetch[:1], peanut.MovingObjects(), peanut.FlowEraser(), *fetch[1:]):
+    for stage in (*fetch[:1], peanut.MovingObjects(preset="live"), peanut.FlowEraser(preset="live"), *fetch[1:]):
         pipeline = pipeline | stage
     start = perf_counter()
     (pipeline | peanut.write(path, overwrite=True)).run(progress=False)
