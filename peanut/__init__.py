@@ -14,7 +14,11 @@ from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, p
 from peanut.session import Session
 
 if TYPE_CHECKING:
-    from peanut.ops.flow_estimators import (
+    from peanut.stages.color_key import ColorKey
+    from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
+    from peanut.stages.fixed_region import FixedRegion
+    from peanut.stages.flow_eraser import FlowEraser
+    from peanut.stages.flow_estimators import (
         DIS,
         RAFT,
         Farneback,
@@ -25,10 +29,6 @@ if TYPE_CHECKING:
         SPyNetFlow,
         flow_picture,
     )
-    from peanut.stages.color_key import ColorKey
-    from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
-    from peanut.stages.fixed_region import FixedRegion
-    from peanut.stages.flow_eraser import FlowEraser
     from peanut.stages.moving_objects import MovingObjects
     from peanut.stages.nof_eraser import NOFEraser
     from peanut.stages.p_mask import PMask
@@ -48,28 +48,28 @@ __version__ = "0.1.0"
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
     "BasicVSR": "peanut.stages.ur_net",
     "ColorKey": "peanut.stages.color_key",
-    "DIS": "peanut.ops.flow_estimators",
+    "DIS": "peanut.stages.flow_estimators",
     "Enlarge": "peanut.stages.enlarge",
-    "Farneback": "peanut.ops.flow_estimators",
+    "Farneback": "peanut.stages.flow_estimators",
     "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
-    "FlowEstimator": "peanut.ops.flow_estimators",
-    "HornSchunck": "peanut.ops.flow_estimators",
+    "FlowEstimator": "peanut.stages.flow_estimators",
+    "HornSchunck": "peanut.stages.flow_estimators",
     "Info": "peanut.video.info",
-    "LucasKanade": "peanut.ops.flow_estimators",
+    "LucasKanade": "peanut.stages.flow_estimators",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
-    "NvidiaFlow": "peanut.ops.flow_estimators",
+    "NvidiaFlow": "peanut.stages.flow_estimators",
     "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
     "Prompt": "peanut.stages.sam2_track",
-    "RAFT": "peanut.ops.flow_estimators",
-    "SPyNetFlow": "peanut.ops.flow_estimators",
+    "RAFT": "peanut.stages.flow_estimators",
+    "SPyNetFlow": "peanut.stages.flow_estimators",
     "Sam2Track": "peanut.stages.sam2_track",
     "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
-    "flow_picture": "peanut.ops.flow_estimators",
+    "flow_picture": "peanut.stages.flow_estimators",
     "grow": "peanut.video.mask_stages",
     "info": "peanut.video.info",
     "invert": "peanut.video.mask_stages",

@@ -7,8 +7,8 @@ import torch
 
 from peanut import UsageError
 from peanut.frame import Frame
-from peanut.ops.flow_estimators import DIS
 from peanut.stages.flow_eraser import FlowEraser
+from peanut.stages.flow_estimators import DIS
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:

@@ -14,8 +14,8 @@ from torchvision.models.optical_flow import raft_small
 import peanut
 from peanut import DIS, RAFT, Farneback, HornSchunck, LucasKanade, NvidiaFlow, SPyNetFlow, UsageError, flow_picture
 from peanut.networks.spynet import SPyNet
-from peanut.ops.flow_estimators import STEPS, WHEEL
 from peanut.ops.warp import warp
+from peanut.stages.flow_estimators import STEPS, WHEEL
 
 H, W = 96, 128
 CLASSICAL = [DIS(), Farneback(), LucasKanade(), HornSchunck()]

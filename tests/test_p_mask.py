@@ -19,8 +19,8 @@ pytest.importorskip("sam2")
 pytest.importorskip("transformers")
 from peanut.networks.cmt_adapter import Attention
 from peanut.networks.samwise import SAMWISE, MemoryBank, corrected
-from peanut.networks.tokenizer import Tokenizer
 from peanut.stages.p_mask import fitted, prepared
+from peanut.stages.tokenizer import Tokenizer
 
 TEXT = {"num_hidden_layers": 12, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 99}
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -87,6 +87,7 @@ def test_the_bank_holds_what_attention_can_use_and_nothing_else():
             NETWORK.step(seen, bank)
             assert len(bank.spatial) == min(number + 1, 6)
             assert len(bank.pointers) == min(number + 1, 15)
+            assert len(bank) == 2 * min(number + 1, 6) + min(number + 1, 15)
     assert all(memory.untyped_storage().nbytes() == memory.nbytes for memory, _ in bank.spatial)
 
 
@@ -110,8 +111,9 @@ def test_a_cut_starts_anew_unless_the_memory_is_kept():
 
 def test_another_prompt_ends_the_clip_and_forgets():
     frames = clip((6,))
-    said = ["a dog"] * 3 + ["the red ball"] * 3
-    changing = list(mask(lambda frame: said[frame.index], clip=4)(iter(frames)))
+    said, asked = ["a dog"] * 3 + ["the red ball"] * 3, []
+    changing = list(mask(lambda frame: asked.append(frame.index) or said[frame.index], clip=4)(iter(frames)))
+    assert asked == list(range(6))  # once a frame
     first, second = list(mask("a dog", clip=4)(iter(frames[:3]))), list(mask("the red ball", clip=4)(iter(frames[3:])))
     for out, expected in zip(changing, [*first, *second], strict=True):
         assert torch.equal(out.layers["confidence"], expected.layers["confidence"])

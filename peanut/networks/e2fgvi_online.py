@@ -11,7 +11,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from peanut.networks.e2fgvi import E2FGVI, Memory
+from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.focal_transformer import Memory
 
 
 @attrs.frozen(eq=False)

@@ -234,7 +234,8 @@ class SAMWISE(nn.Module):
         if not bank.spatial:
             return feature + self._no_memory
         places = self.sam.maskmem_tpos_enc[: len(bank.spatial)].flip(0)  # by distance, 1 .. 6, the oldest first
-        pointers = torch.cat([pointer.reshape(-1, 1, memory_width(bank)) for pointer in bank.pointers])
+        width = bank.spatial[0][0].shape[-1]
+        pointers = torch.cat([pointer.reshape(-1, 1, width) for pointer in bank.pointers])  # cut into tokens that fit
         memory = torch.cat([*(memory for memory, _ in bank.spatial), pointers])
         codes = [code + place for (_, code), place in zip(bank.spatial, places, strict=True)]
         out = self.sam.memory_attention(
@@ -261,11 +262,6 @@ class SAMWISE(nn.Module):
 
     def _keep_early(self, _: nn.Module, __: Any, out: tuple[Tensor, Tensor]) -> None:
         self._now.early = out[0][:, 2]  # behind the tokens of the object's score and of the quality
-
-
-def memory_width(bank: MemoryBank) -> int:
-    """Channels of a spatial memory; a pointer is cut into as many tokens as fit."""
-    return bank.spatial[0][0].shape[-1]
 
 
 def corrected(remembered: Tensor, alone: Tensor, correction: Correction) -> Tensor:

@@ -13,12 +13,12 @@ from peanut.buffers import References, sliding
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.ops.blending import blend, surrounding_error, trust
-from peanut.ops.flow_estimators import FlowEstimator
 from peanut.ops.inpainting import fill_smooth
 from peanut.ops.morphology import boxes, grown
 from peanut.ops.optical_flow import dense_flow, grid, sample, within
 from peanut.ops.registration import corners, move, register, registered
 from peanut.pipeline import Stage
+from peanut.stages.flow_estimators import FlowEstimator
 
 Array = npt.NDArray[Any]
 Box = tuple[slice, slice]

@@ -139,8 +139,7 @@ class NOFEraser(Stage):
         if self.preset == "live" and self.lookahead:
             raise UsageError(f"NOFEraser: the live preset sees no later frame, got lookahead={self.lookahead}.")
         device = pick_device(self.device)
-        network: Any = place(_network(self.model), device, pick_dtype(self.dtype, device))
-        object.__setattr__(self, "_network", network)
+        object.__setattr__(self, "_network", _network(self.model, device, pick_dtype(self.dtype, device)))
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         run = _Run(self, self._network)
@@ -320,14 +319,14 @@ class _Run:
         item.completed = new if item.completed is None else (item.completed + new) / 2
 
 
-def _network(model: str | E2FGVI) -> E2FGVI:
+def _network(model: str | E2FGVI, device: torch.device, dtype: torch.dtype) -> Any:
     if isinstance(model, E2FGVI):
-        return model
+        return place(model, device, dtype)
     from peanut import weights
 
-    tensors = weights.load(model)
-    network = E2FGVI.like(tensors)
-    network.load_state_dict(tensors)
+    network = weights.network(model, device=device, dtype=dtype)
+    if not isinstance(network, E2FGVI):
+        raise UsageError(f"NOFEraser: {model} is a {type(network).__name__}, not an E2FGVI.")
     return network
 
 

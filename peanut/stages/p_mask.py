@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, Literal
 
 import attrs
@@ -14,10 +15,10 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
-from peanut.networks.tokenizer import LONGEST, Tokenizer
 from peanut.ops.attention import NativeBfloat16
 from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
+from peanut.stages.tokenizer import LONGEST, Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +80,16 @@ class PMask(Stage):
             raise UsageError(f"PMask: clip must be at least 1 and grow at least 0, got {clip} and {grow}.")
         if on_cut not in ("reset", "keep"):
             raise UsageError(f"PMask: on_cut must be 'reset' or 'keep', got {on_cut!r}.")
-        place_ = pick_device(device)
-        network = _network(model, place_)
+        on = pick_device(device)
+        network = _network(model, on)
         encode = _tokenizer() if tokenizer is None else tokenizer
-        settings = prompts, without, model, clip, on_cut, tuple(verbs), grow, place_, pick_dtype(dtype, place_), encode
+        settings = prompts, without, model, clip, on_cut, tuple(verbs), grow, on, pick_dtype(dtype, on), encode
         self.__attrs_init__(*settings, network)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         run = _Run(self)
-        for clip in run.clips(frames):
-            yield from run.masked(clip)
+        for texts, clip in run.clips(frames):
+            yield from run.masked(texts, clip)
         if run.frames and not run.found:
             log.warning("PMask: %s was found in none of %d frames.", _named(self.prompts), run.frames)
 
@@ -119,30 +120,20 @@ class _Run:
         self.wanted = [_Followed(sentence) for sentence in stage.prompts]
         self.unwanted = [_Followed(sentence) for sentence in stage.but_not]
         self.shot: int | None = None
-        self.frames, self.found, self.warned = 0, False, False
+        self.frames, self.found = 0, False
 
-    def clips(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-        """Frames of one shot and one text, `clip` at most."""
-        held: list[Frame] = []
-        key: tuple[Any, ...] = ()
-        for frame in frames:
-            now = frame.shot, frame.size, *self._texts(frame)
-            if held and now != key:
-                yield held
-                held = []
-            key = now
-            held.append(frame)
-            if len(held) == self.stage.clip:
-                yield held
-                held = []
-        if held:
-            yield held
+    def clips(self, frames: Iterator[Frame]) -> Iterator[tuple[list[str], list[Frame]]]:
+        """Frames of one shot and the same texts, `clip` at most; each frame is asked for its texts once."""
+        asked = ((self._texts(frame), frame) for frame in frames)
+        for (_, _, texts), group in groupby(asked, key=lambda pair: (pair[1].shot, pair[1].size, pair[0])):
+            while clip := [frame for _, frame in islice(group, self.stage.clip)]:
+                yield texts, clip
 
     def _texts(self, frame: Frame) -> list[str]:
         return [_check(x.sentence(frame)) if callable(x.sentence) else x.sentence for x in self.wanted + self.unwanted]
 
     @torch.inference_mode()
-    def masked(self, clip: list[Frame]) -> list[Frame]:
+    def masked(self, texts: list[str], clip: list[Frame]) -> list[Frame]:
         """The frames of a clip with their masks."""
         everything = self.wanted + self.unwanted
         if self.shot is not None and clip[0].shot != self.shot and self.stage.on_cut == "reset":
@@ -152,7 +143,7 @@ class _Run:
         device: torch.device = self.stage.device  # type: ignore[assignment]
         dtype: torch.dtype = self.stage.dtype  # type: ignore[assignment]
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32), NativeBfloat16():
-            for one, text in zip(everything, self._texts(clip[0]), strict=True):
+            for one, text in zip(everything, texts, strict=True):
                 self._ask(one, text)
             size = fitted(clip[0].size, self.network.image_size)
             batch = torch.stack([prepared(frame.image, size, self.network.image_size) for frame in clip])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from peanut.errors import UsageError, pick
+from peanut.networks.text_encoder import EMBEDDINGS, LAYER
 
 VERSION = 1
 """Goes up when a conversion gives something else: what was converted before is then made again."""
@@ -43,17 +44,10 @@ class Layout:
     """Types that a file may hold beside tensors and that are read as empty objects."""
 
 
-ROBERTA = (  # Hugging Face's names to fairseq's, which SAMWISE has
-    (r"^(roberta\.)?embeddings\.word_embeddings\.", "embed_tokens."),
-    (r"^(roberta\.)?embeddings\.position_embeddings\.", "embed_positions."),
-    (r"^(roberta\.)?embeddings\.LayerNorm\.", "layernorm_embedding."),
+ROBERTA = (  # transformers' names to fairseq's, which SAMWISE has
+    *((rf"^(roberta\.)?{re.escape(ours)}\.", f"{theirs}.") for ours, theirs in EMBEDDINGS.items()),
     (r"^(roberta\.)?encoder\.layer\.", "layers."),
-    (r"\.attention\.self\.(q|k|v)[a-z]+\.", r".self_attn.\1_proj."),
-    (r"\.attention\.output\.dense\.", ".self_attn.out_proj."),
-    (r"\.attention\.output\.LayerNorm\.", ".self_attn_layer_norm."),
-    (r"\.intermediate\.dense\.", ".fc1."),
-    (r"\.output\.dense\.", ".fc2."),
-    (r"\.output\.LayerNorm\.", ".final_layer_norm."),
+    *((rf"\.{re.escape(ours)}\.", f".{theirs}.") for ours, theirs in LAYER.items()),
 )
 FAIRSEQ = (
     (r"^(.*\.)?(decoder|encoder)\.sentence_encoder\.", ""),
