@@ -20,16 +20,15 @@ from torch import Tensor
 
 import peanut
 from benchmarks.plot import lines
-from peanut.stages.ur_net import LIVE_MEMORY, BasicVSR, URNet
+from peanut.stages.bidirectional_stream import MEMORY_STILL_LIVE
+from peanut.stages.ur_net import BasicVSR, URNet
 
 SETTINGS: dict[str, dict[str, object]] = {
     "whole shot, as published": {"chunk": "whole", "memory": None},
     "defaults": {},
-    "memory 7": {"memory": 7},
-    "memory 28": {"memory": 28},
+    "memory 0": {"memory": 0},
     "memory without end": {"memory": None},
-    "look-ahead 3": {"lookahead": 3},
-    "look-ahead 14": {"lookahead": 14},
+    "look-ahead 7": {"lookahead": 7},
     "chunks of 3": {"chunk": 3},
     "chunks of 15": {"chunk": 15},
     "no fade": {"fade": 0},
@@ -60,7 +59,8 @@ def main() -> None:
         if arguments.plot:
             drawn = {name: series[name] for name in DRAWN if name in series}
             title = f"{Path(clip).name}: gain in PSNR over bicubic enlargement"
-            lines(arguments.plot / f"ur-net-{Path(clip).stem}.svg", title, "dB", drawn)
+            name = Path(clip).name.replace(".mp4", "").replace(":", "-")
+            lines(arguments.plot / f"ur-net-{name}.svg", title, "dB", drawn)
 
 
 def pair(clip: str, frames: int, crop: str) -> tuple[Tensor, Tensor]:
@@ -105,7 +105,7 @@ def flicker(out: Tensor, truth: Tensor, stage: URNet) -> str:
     """The mean change from frame to frame that is not the truth's own: where chunks meet, relative to elsewhere."""
     if stage.latency is None:
         return "-"
-    length = stage.latency + 1 - stage.lookahead if stage.lookahead else LIVE_MEMORY + 1
+    length = stage.latency + 1 - stage.lookahead if stage.lookahead else MEMORY_STILL_LIVE + 1
     changes = torch.stack(
         [((b.int() - a.int()) - (d.int() - c.int())).abs().float().mean()
          for a, b, c, d in zip(out, out[1:], truth, truth[1:], strict=False)]

@@ -11,6 +11,7 @@ from peanut.branching import merge, tap
 from peanut.errors import StageError, UsageError
 from peanut.frame import Colour, Frame, Source
 from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, prefetch, stage
+from peanut.process import keep_memory
 from peanut.session import Session
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "grow",
     "info",
     "invert",
+    "keep_memory",
     "mask_images",
     "masks",
     "merge",

@@ -189,7 +189,8 @@ def upscale(
     """
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
     enlarged = None if scale is None else int(scale)
-    network = peanut.URNet(model, scale=enlarged, fidelity=fidelity, lookahead=0 if live else 7)
+    settings: dict[str, Any] = {"lookahead": 0} if live else {}
+    network = peanut.URNet(model, scale=enlarged, fidelity=fidelity, **settings)
     _run(frames | peanut.prefetch(4) | network, peanut.write(output, overwrite=overwrite), output, dry_run)
 
 
@@ -225,6 +226,7 @@ def _run(pipeline: Any, sink: Any, output: str, dry_run: bool) -> None:
 def main() -> NoReturn:
     """Entry point: runs the command and turns what went wrong into one sentence and an exit status."""
     debug = "--debug" in sys.argv[1:]
+    peanut.keep_memory()
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

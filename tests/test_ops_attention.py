@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from peanut.ops.attention import NativeBfloat16, attend
+from peanut.ops.attention import FastAttention, attend
 
 
 def plainly(q, k, v, seen=None):
@@ -37,11 +37,16 @@ def test_inside_the_mode_large_attentions_take_the_other_way_and_small_ones_do_n
     ways = []
     monkeypatch.setattr("peanut.ops.attention.attend", lambda *x: ways.append(x[0].shape) or attend(*x))
     large, little = torch.randn(1, 2, 600, 16), torch.randn(1, 2, 20, 16)
-    with torch.autocast("cpu", torch.bfloat16), NativeBfloat16():
+    with torch.autocast("cpu", torch.bfloat16), FastAttention():
         out = F.scaled_dot_product_attention(large, large, large, dropout_p=0.0)
         F.scaled_dot_product_attention(little, little, little)
     assert ways == [large.shape]
     torch.testing.assert_close(out.double(), plainly(large, large, large), rtol=2e-2, atol=2e-2)
-    with NativeBfloat16():
-        F.scaled_dot_product_attention(large, large, large)
-    assert len(ways) == 1  # float32 stays as it is
+
+
+@torch.inference_mode()
+def test_values_may_be_narrower_than_keys():
+    q, k, v = torch.randn(1, 2, 600, 16), torch.randn(1, 2, 700, 16), torch.randn(1, 2, 700, 4)
+    with FastAttention():
+        out = F.scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(out.double(), plainly(q, k, v), rtol=1e-5, atol=1e-5)

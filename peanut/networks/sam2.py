@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from peanut.errors import UsageError
@@ -61,6 +63,25 @@ def size_of(names: Iterable[str], prefix: str = "") -> str:
     if stages not in STAGES:
         raise UsageError(f"its image encoder has stages of {stages} blocks, which no size of SAM 2 has.")
     return STAGES[stages]
+
+
+def narrow_values(sam: Any) -> None:
+    """Let memory attention gather memories as they are, a quarter as wide, and project what was gathered.
+
+    sum p (W_v m + b_v) = W_v sum(p m) + b_v: the same but for rounding.
+    """
+    for layer in sam.memory_attention.layers:
+        attention = layer.cross_attn_image
+        attention.v_proj.forward = _as_they_are
+        attention.out_proj.register_forward_pre_hook(partial(_project, attention.v_proj))
+
+
+def _as_they_are(x: Tensor) -> Tensor:
+    return x
+
+
+def _project(values: nn.Linear, _: nn.Module, gathered: tuple[Tensor]) -> tuple[Tensor]:
+    return (F.linear(*gathered, values.weight, values.bias),)
 
 
 def normalised(image: Tensor) -> Tensor:

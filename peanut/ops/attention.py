@@ -16,20 +16,23 @@ WORTH = 2**18
 def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
     """softmax(q k^T / sqrt(d)) v.
 
-    q: ... n d. k, v: ... m d. seen: which keys take part, bool, broadcast to ... m; one at least. Differentiable.
-    Returns ... n d in the type of q. Source: Vaswani et al., Attention Is All You Need, NIPS 2017.
+    q: ... n d. k: ... m d. v: ... m c. seen: which keys take part, bool, broadcast to ... m; one at least.
+    Returns ... n c in the type of q. Differentiable.
+    Source: Vaswani et al., Attention Is All You Need, NIPS 2017.
 
-    torch's fused kernel, but for bfloat16 on a CPU in inference: there two plain products take less time, as
-    oneDNN multiplies bfloat16 natively and the fused kernel (without AMX) does not.
+    torch's fused kernel, but on a CPU in inference for bfloat16 (oneDNN multiplies it natively; the fused kernel,
+    without AMX, does not) and for values narrower than keys (which it does not know): there two plain products take
+    less time.
     """
     if seen is not None:
         seen = seen.expand(*k.shape[:-1])
-    if q.device.type != "cpu" or q.dtype != torch.bfloat16 or torch.is_grad_enabled():
+    plain = q.dtype == torch.bfloat16 or v.shape[-1] < k.shape[-1]
+    if q.device.type != "cpu" or torch.is_grad_enabled() or not plain:
         mask = None if seen is None else seen.flatten(0, -3)[:, :, None]
         asked, keys, values = (x.flatten(0, -4) for x in (q, k, v))
-        return F.scaled_dot_product_attention(asked, keys, values, mask).view(q.shape)
+        return F.scaled_dot_product_attention(asked, keys, values, mask).view(*q.shape[:-1], -1)
     unseen = None if seen is None else k.new_zeros(k.shape[:-1]).masked_fill(~seen, -torch.inf).flatten(0, -2)
-    out = q.new_empty(q.shape)
+    out = q.new_empty(*q.shape[:-1], v.shape[-1])
     rows = (x.flatten(0, -3) for x in (q * q.shape[-1] ** -0.5, k, v, out))
     for number, (asked, keys, values, into) in enumerate(zip(*rows, strict=True)):
         for few, part in zip(asked.split(ROWS), into.split(ROWS), strict=True):
@@ -38,15 +41,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tenso
     return out
 
 
-class NativeBfloat16(TorchFunctionMode):
-    """Inside it, other people's large attentions in bfloat16 on a CPU are computed by `attend`; for inference."""
+class FastAttention(TorchFunctionMode):
+    """Inside it `attend` computes other people's large attentions on a CPU, in the type of autocast; for inference."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         plain = func is F.scaled_dot_product_attention and len(args) == 3 and not kwargs.get("dropout_p")
         if plain and not set(kwargs) - {"dropout_p"}:
-            q, k, v = args
-            if q.device.type == "cpu" and torch.is_autocast_enabled("cpu") and q.shape[-2] * k.shape[-2] >= WORTH:
+            q, k, _ = args
+            if q.device.type == "cpu" and q.shape[-2] * k.shape[-2] >= WORTH:
+                dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else q.dtype
                 with torch.autocast("cpu", enabled=False):
-                    return attend(*(x.to(torch.bfloat16) for x in (q, k, v)))
+                    return attend(*(x.to(dtype) for x in args))
         return func(*args, **kwargs)

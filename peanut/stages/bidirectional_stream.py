@@ -1,10 +1,19 @@
 """A network of recurrent branches over a stream: chunks that carry state forwards and look ahead backwards."""
 
+from typing import Literal
+
 import attrs
 import torch
 from torch import Tensor
 
 from peanut.networks.bidirectional import Bidirectional, State
+
+MOVES = 0.25
+"""Pixels per frame, of the features; where half of the picture moves further, states may be carried far."""
+MEMORY_MOVING, MEMORY_STILL, MEMORY_STILL_LIVE = 60, 0, 7
+"""`memory="auto"`, while the picture moves and while it does not."""
+LOOKAHEAD_STILL = 7
+"""Pictures of the look-ahead that `memory="auto"` uses while the picture does not move."""
 
 
 @attrs.define(eq=False)
@@ -15,6 +24,8 @@ class _Seen:
     spatial: Tensor
     to_previous: Tensor | None = None
     to_next: Tensor | None = None
+    motion: float = 0.0
+    """How far at least half of its pixels moved since the picture before."""
 
 
 @attrs.define(eq=False)
@@ -34,14 +45,20 @@ class BidirectionalStream:
     needs of a forward branch there is provisional, and computed again with the next chunk.
 
     chunk: pictures that come out together; None: all at once, as published. memory: forward branches that would reach
-    back further than this from a chunk's first picture begin anew; None: never. fade: pictures over which a chunk goes
-    over into the next, in equal steps: the first ones of the look-ahead, finished provisionally; without look-ahead,
-    the first ones after a new beginning, finished from the old state too.
+    back further than this from a chunk's first picture begin anew; None: never; "auto": far while the picture moves,
+    and while it does not both ways little, as a state that is carried over still pictures drifts. fade: pictures over
+    which a chunk goes over into the next, in equal steps: the first ones of the look-ahead, finished provisionally;
+    without look-ahead, the first ones after a new beginning, finished from the old state too.
     Holds: chunk + lookahead pictures, with their flows and features, and `fade` enlarged ones.
     """
 
     def __init__(
-        self, network: Bidirectional, chunk: int | None, lookahead: int, memory: int | None, fade: int
+        self,
+        network: Bidirectional,
+        chunk: int | None,
+        lookahead: int,
+        memory: int | Literal["auto"] | None,
+        fade: int,
     ) -> None:
         self.network, self.chunk, self.lookahead, self.memory, self.fade = network, chunk, lookahead, memory, fade
         self._window: list[_Seen] = []
@@ -57,6 +74,7 @@ class BidirectionalStream:
         seen = _Seen(image, self.network.encode(image))
         if self._newest is not None:
             self._newest.to_next, seen.to_previous = self.network.flows(self._newest.image, image)
+            seen.motion = float(seen.to_previous.norm(dim=1).median())
         self._window.append(seen)
         self._newest = seen
         full = self.chunk is not None and len(self._window) == self.chunk + self.lookahead
@@ -72,15 +90,16 @@ class BidirectionalStream:
 
     def _finish(self, length: int) -> list[Tensor]:
         """Finish the first `length` pictures of the window."""
-        if self.memory is not None and self._chain.age > self.memory:
+        memory, window = self._reach(length)
+        if memory is not None and self._chain.age > memory:
             self._old, self._chain = (self._chain if self.lookahead == 0 else None), _Chain()
-        beyond = min(self.fade, length, len(self._window) - length)
-        out = self._run(self._chain, length, beyond)
-        others, faded, steps = self._provisional, 0, len(self._provisional) + 1
+        beyond = min(self.fade, length, len(window) - length)
+        out = self._run(self._chain, window, length, beyond)
+        others, first, steps = self._provisional, 1, len(self._provisional) + 1
         if self._old is not None:
-            others, faded, steps = self._run(self._old, length, 0), self._chain.age, self.fade + 1
-        for place, other in enumerate(others[: steps - 1 - faded]):
-            out[place] = torch.lerp(other, out[place], (faded + place + 1) / steps)
+            others, first, steps = self._run(self._old, window, length, 0), self._chain.age + 1, self.fade + 1
+        for place, other in enumerate(others):
+            out[place] = torch.lerp(other, out[place], min((first + place) / steps, 1))
         self._chain.age += length
         if self._chain.age >= self.fade:
             self._old = None
@@ -88,9 +107,18 @@ class BidirectionalStream:
         del self._window[:length]
         return out[:length]
 
-    def _run(self, chain: _Chain, length: int, beyond: int) -> list[Tensor]:
-        """All branches over the window: the first `length` pictures, finished, and provisionally `beyond` more."""
-        network, window = self.network, self._window
+    def _reach(self, length: int) -> tuple[int | None, list[_Seen]]:
+        """How far back states may reach now, and the pictures that backward branches run over."""
+        if self.memory != "auto":
+            return self.memory, self._window
+        if sum(seen.motion for seen in self._window) > MOVES * len(self._window):
+            return MEMORY_MOVING, self._window
+        still = MEMORY_STILL if self.lookahead else MEMORY_STILL_LIVE
+        return still, self._window[: length + LOOKAHEAD_STILL]
+
+    def _run(self, chain: _Chain, window: list[_Seen], length: int, beyond: int) -> list[Tensor]:
+        """All branches over a window: the first `length` pictures, finished, and provisionally `beyond` more."""
+        network = self.network
         features: list[dict[str, Tensor]] = [{"spatial": seen.spatial} for seen in window]
         to_previous, to_next = [seen.to_previous for seen in window], [seen.to_next for seen in window]
         needed = len(window)  # pictures for which a forward branch must run

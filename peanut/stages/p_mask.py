@@ -15,7 +15,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
-from peanut.ops.attention import NativeBfloat16
+from peanut.ops.attention import FastAttention
 from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
 from peanut.stages.tokenizer import LONGEST, Tokenizer
@@ -142,7 +142,7 @@ class _Run:
         self.shot = clip[0].shot
         device: torch.device = self.stage.device  # type: ignore[assignment]
         dtype: torch.dtype = self.stage.dtype  # type: ignore[assignment]
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32), NativeBfloat16():
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32), FastAttention():
             for one, text in zip(everything, texts, strict=True):
                 self._ask(one, text)
             size = fitted(clip[0].size, self.network.image_size)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import attrs
@@ -13,6 +14,7 @@ from peanut.devices import pick_device, pick_dtype, place
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
+from peanut.ops.attention import FastAttention
 from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
 
@@ -159,7 +161,8 @@ class _Tracks:
                 self.objects.setdefault(name, _Object())
         if not self.objects:
             return {}
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        rounded = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, rounded), FastAttention() if rounded else nullcontext():
             side = self.network.image_size
             image = F.interpolate(frame.image[None].to(self.device), (side, side), mode="bicubic", antialias=True)
             features = self.network._prepare_backbone_features(self.network.forward_image(normalised(image)))[1:]

@@ -27,8 +27,6 @@ BUDGET = 4 * 2**30
 """Bytes that the features in a window may take before `tile="auto"` cuts the picture."""
 CHUNK = 7
 """Frames of a chunk, unless given."""
-LIVE_MEMORY = 14
-"""How far a state reaches back, unless given, where there is no look-ahead."""
 OVERLAP = 16
 """Pixels that neighbouring tiles share, of the input."""
 
@@ -46,7 +44,8 @@ class URNet(Stage):
     chunk: frames that are computed together; "whole": a shot at once, as published.
     lookahead: frames after a chunk that its backward branches start from. 0 is live: chunks of one frame, unless given.
     memory: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
-        is carried for ever drifts. "auto": 0 (every chunk begins anew), live 14. None: it never begins anew.
+        is carried for ever drifts. "auto": 60 while the picture moves; while it does not 0 (every chunk begins anew;
+        live 7), and only 7 frames of the look-ahead are used. None: it never begins anew.
     fade: frames over which a chunk goes over into the next, within its look-ahead; live, an old state into a new one.
     fidelity: how much of the network's picture is taken, 0 to 1; the rest is the plain enlargement (bicubic).
     tile: the longest side, in pixels of the input, that is computed at once; "auto" cuts what would need much memory,
@@ -62,7 +61,7 @@ class URNet(Stage):
     model: str | Bidirectional | None = attrs.field(default=None, repr=_model_repr)
     scale: int | None = None
     chunk: int | Literal["whole"] | None = None
-    lookahead: int = 7
+    lookahead: int = 14
     memory: int | Literal["auto"] | None = "auto"
     fade: int = 7
     fidelity: float = 1.0
@@ -127,19 +126,13 @@ class URNet(Stage):
             return 1 if self.lookahead == 0 else CHUNK
         return self.chunk
 
-    @property
-    def _memory(self) -> int | None:
-        if self.memory == "auto":
-            return LIVE_MEMORY if self.lookahead == 0 else 0
-        return self.memory
-
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for (_, size), shot in groupby(frames, key=lambda frame: (frame.shot, frame.size)):
             yield from self._run_shot(size, shot)
 
     def _run_shot(self, size: tuple[int, int], shot: Iterable[Frame]) -> Iterator[Frame]:
         boxes = self._boxes(size)
-        settings = self._length, self.lookahead, self._memory, self.fade
+        settings = self._length, self.lookahead, self.memory, self.fade
         streams = [BidirectionalStream(self._network, *settings) for _ in boxes]
         waiting: deque[tuple[Frame, Tensor]] = deque()
         for frame in shot:
