@@ -120,3 +120,13 @@ def test_one_stage_serves_two_runs_at_once():
 def test_a_threshold_that_finds_cuts_everywhere_is_refused(threshold):
     with pytest.raises(UsageError, match="shots: threshold must be above 0, got"):
         peanut.shots(threshold=threshold)
+
+
+def test_a_fast_pan_is_no_cut_and_a_cut_within_it_is_one():
+    random = np.random.default_rng(0)
+    walls = [
+        np.kron(random.integers(0, 256, (3, 18, 160), dtype=np.uint8), np.ones((1, 8, 8), np.uint8)) for _ in range(2)
+    ]
+    pan = [walls[n // 15][:, :, 12 * n : 12 * n + 240] for n in range(30)]
+    frames = [Frame(index=n, time=Fraction(n, 25), image=torch.from_numpy(image.copy())) for n, image in enumerate(pan)]
+    assert numbers(frames | peanut.shots()) == expected([15, 15])

@@ -8,6 +8,7 @@ import cv2
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.ops.registration import corners, registered
 from peanut.pipeline import Stage
 from peanut.video.file import reduced
 
@@ -21,6 +22,7 @@ class shots(Stage):
 
     threshold: mean change of hue, saturation and brightness between two frames, 0 to 255, above which there is a cut
         (PySceneDetect's content detector, which calls 27 a good value).
+    Where the camera's motion leads from one picture to the next there is no cut, however much changes: a fast pan.
     Numbers count on from the shot of the first frame. A cut is known at the frame where it happens, however close to
     another one (PySceneDetect by itself would leave out those within 15 frames).
     Raises UsageError if threshold is not above 0. Latency: 0. Holds: 1 frame. Changes the shot alone.
@@ -38,13 +40,15 @@ class shots(Stage):
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         shot, detector = 0, self._detector()
         before: tuple[tuple[int, int], int] | None = None  # size and shot of the frame before, as it came
+        last: Any = None  # the frame before, reduced
         for number, frame in enumerate(frames):
             here = frame.size, frame.shot
             if before is not None and frame.size != before[0]:
                 detector = self._detector()
-            cut = detector.process_frame(_timecode(number), _small(frame))
-            shot = frame.shot if before is None else shot + (bool(cut) or here != before)
-            before = here
+            small = _small(frame)
+            cut = bool(detector.process_frame(_timecode(number), small)) and not _moved(last, small)
+            shot = frame.shot if before is None else shot + (cut or here != before)
+            before, last = here, small
             yield frame.with_shot(shot)
 
     def _detector(self) -> Any:
@@ -57,6 +61,14 @@ def _timecode(number: int) -> Any:
     from scenedetect import FrameTimecode
 
     return FrameTimecode(number, fps=25.0)
+
+
+def _moved(before: Any, here: Any) -> bool:
+    """Whether one homography leads most corners of a picture (h w 3) to the other."""
+    if before is None or before.shape != here.shape:
+        return False
+    grey, other = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (before, here))
+    return registered(grey, other, corners(grey)) is not None
 
 
 def _small(frame: Frame) -> Any:

@@ -1,0 +1,68 @@
+"""How well MovingObjects finds what moves, and what it costs.
+
+python -m benchmarks.moving_objects CLIPS BIKES.mp4
+
+CLIPS: a folder with `bikes-man` (three hand-drawn masks of frames of BIKES.mp4), `tennis` and `bmx-trees` (frames and
+masks). The shot of BIKES.mp4 is frames 187 to 241; the man has left it by frame 217.
+"""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import process_time
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+import peanut
+from peanut import Frame
+
+FIRST, LAST, GONE = 187, 241, 217
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    clips, bikes = Path(sys.argv[1]), sys.argv[2]
+    for preset in ("quality", "live"):
+        print(f"preset={preset!r}")
+        street(clips / "bikes-man", bikes, preset)
+        for name in ("tennis", "bmx-trees"):
+            subject(clips / name, preset)
+
+
+def street(drawn: Path, bikes: str, preset: str) -> None:
+    frames = list(islice(peanut.read(bikes), FIRST, LAST + 1))
+    start = process_time()
+    found = {frame.index: frame.mask.numpy() for frame in peanut.MovingObjects(preset=preset)(iter(frames))}
+    seconds = (process_time() - start) / len(frames)
+    truths = {int(path.stem): cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in sorted(drawn.glob("*.png"))}
+    covered = [(found[index] & truth).sum() / truth.sum() for index, truth in truths.items()]
+    false = [(found[index] & ~truth).sum() / (~truth).sum() for index, truth in truths.items()]
+    late = sum(int(mask.sum()) for index, mask in found.items() if index >= GONE)
+    print(f"  street: coverage {np.mean(covered):.3f}, worst {min(covered):.3f};", end=" ")
+    print(f"marked outside {np.mean(false):.2%}, worst {max(false):.2%};", end=" ")
+    print(f"{late} pixels from frame {GONE} on; {seconds:.2f} s a frame", flush=True)
+
+
+def subject(folder: Path, preset: str) -> None:
+    given = [frame.mask.numpy() for frame in peanut.read(folder / "frames") | peanut.masks(folder / "masks")]
+    line = []
+    for pixels in (0, 1, 2):
+        found = moving(peanut.read(folder / "frames"), preset, pixels)
+        line.append(f"{np.mean([overlap(a, b) for a, b in zip(found, given, strict=True)]):.3f}")
+    print(f"  {folder.name}: J, mean of {len(given)} frames, with grow=0, 1, 2: {', '.join(line)}", flush=True)
+
+
+def moving(frames: Iterator[Frame], preset: str, pixels: int) -> Iterator[npt.NDArray[np.bool_]]:
+    return (frame.mask.numpy() for frame in frames | peanut.MovingObjects(preset=preset, grow=pixels))
+
+
+def overlap(found: npt.NDArray[np.bool_], given: npt.NDArray[np.bool_]) -> float:
+    """J: intersection over union."""
+    return float((found & given).sum() / max(1, (found | given).sum()))
+
+
+if __name__ == "__main__":
+    main()
