@@ -29,13 +29,24 @@ def without_specks(mask: Array, opened: int = 1, closed: int = 3) -> Array:
 
 def large_parts(mask: Array, least: float, most: int | None = None) -> Array:
     """The connected parts (8 neighbours) of at least `least` pixels; of these, if given, the `most` largest."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
-    areas[0] = -1
+    labels, areas = _parts(mask)
     keep = areas >= max(1.0, least)
     if most is not None:
         keep[np.argsort(-areas, kind="stable")[most:]] = False
     return np.asarray(keep[labels])
+
+
+def largest_part(mask: Array) -> int:
+    """Pixels of the largest connected part; 0 of an empty mask."""
+    return max(0, int(_parts(mask)[1].max()))
+
+
+def _parts(mask: Array) -> tuple[Array, Array]:
+    """The number of every pixel's part, 0 outside, and the parts' areas in pixels; -1 for what is outside."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    areas[0] = -1
+    return labels, areas
 
 
 def without_holes(mask: Array, largest: float) -> Array:

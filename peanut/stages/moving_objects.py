@@ -12,7 +12,8 @@ import torch
 
 from peanut.buffers import sliding
 from peanut.frame import Frame
-from peanut.ops.morphology import grown, large_parts, seeded, without_holes, without_specks
+from peanut.ops.guided_filter import guided_filter
+from peanut.ops.morphology import boxes, grown, large_parts, largest_part, seeded, without_holes, without_specks
 from peanut.ops.optical_flow import dense_flow, grid, sample
 from peanut.ops.registration import corners, register
 from peanut.ops.scene_change import BLIND, UNIT, compare, median, ranked
@@ -28,13 +29,18 @@ FIRM = 4
 """How many witnesses of one side must know what was followed until here, so that it is let go."""
 PARALLAX = 1.1
 """Pixels per frame that a still thing may move against the dominant motion."""
-SURE, LIKELY, FLAT_LIKELY = 4.0, 2.0, 0.9
-"""Distances, in units of the registration's noise: above the first content is new, above the second, or the third where
-it is flat, it is new if it touches what is."""
+SURE, LIKELY = 4.0, 2.0
+"""Distances, in units of the registration's noise, above which content is new, and above which it probably is."""
+TOUCHES, FLAT_TOUCHES = 1.0, 0.9
+"""And above which it is new, textured or flat, if it touches what is."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
-EDGE = 0.4
+EDGE = 0.5
 """Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn."""
+OUTLINE = 0.1
+"""Radius within which colours decide on the outline, as a share of the side of a square as large as the largest part."""
+NEAR = 0.05
+"""Share of the picture's longest side within which a small part belongs to a larger one."""
 
 
 @attrs.frozen
@@ -88,7 +94,7 @@ class MovingObjects(Stage):
     frames bring along is not used.
 
     most: at most so many connected parts per frame, the largest; None: all.
-    min_area: parts smaller than this share of the picture are left out.
+    min_area: parts smaller than this share of the picture are left out; near a larger part a quarter of it suffices.
     grow: pixels added around what was found.
     preset: "live" looks at half the size and half the witnesses, in a fifth of the time, and finds less.
     Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
@@ -97,7 +103,7 @@ class MovingObjects(Stage):
     most: int | None = attrs.field(
         default=None, validator=attrs.validators.optional([attrs.validators.instance_of(int), attrs.validators.ge(1)])
     )
-    min_area: float = attrs.field(default=0.0005, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
+    min_area: float = attrs.field(default=0.002, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
     grow: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
     preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
 
@@ -113,11 +119,13 @@ class MovingObjects(Stage):
 
     def _clean(self, scene: _Scene, score: Array) -> Array:
         """From a score to a mask, at the reduced size."""
-        least = np.where(scene.flat, FLAT_LIKELY, LIKELY) * UNIT
+        least = np.where(scene.flat, FLAT_TOUCHES, TOUCHES) * UNIT
         strongest = cv2.dilate(np.minimum(score, np.uint8(10 * UNIT)), np.ones((5, 5), np.uint8))
         mask = without_specks(seeded((score > least) & (score >= EDGE * strongest), score > SURE * UNIT))
-        mask = large_parts(mask, self.min_area * mask.size, self.most)
-        return without_holes(mask, 0.002 * mask.size)
+        least_area = self.min_area * mask.size
+        near = grown(large_parts(mask, least_area), round(NEAR * max(mask.shape)))
+        mask = large_parts(seeded(mask, near), least_area / 4, self.most)
+        return _outlined(scene, without_holes(mask, 0.002 * mask.size))
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
@@ -216,6 +224,17 @@ def _by_colour(scene: _Scene, score: Array) -> Array:
     )  # the likelier it is new, the less the colour must say
     joins = scene.flat & (score <= LIKELY * UNIT) & (around_new[..., 3] > 0.25) & (apart_new < needed * apart_old)
     return np.where(joins, np.uint8(SURE * UNIT), score)
+
+
+def _outlined(scene: _Scene, mask: Array) -> Array:
+    """The mask with an outline that follows the colours."""
+    if not mask.any():
+        return mask
+    radius = max(1, round(OUTLINE * float(largest_part(mask)) ** 0.5))
+    out = mask.copy()
+    for box in boxes(mask, 2 * radius):
+        out[box] = guided_filter(mask[box], scene.picture[box], radius) > 0.5
+    return out
 
 
 def _witnesses(window: tuple[_Scene, ...], scene: _Scene) -> tuple[list[_Scene], list[_Scene]]:
