@@ -101,6 +101,7 @@ def masks(network: SAMWISE, dtype: torch.dtype, *prompts: str) -> tuple[float, T
 
 
 def chain() -> None:
+    peanut.keep_memory()  # as in the command line
     for size in ("t", "b+"):
         torch.manual_seed(0)
         network = seen(SAMWISE(size))

@@ -1,7 +1,7 @@
 """SAM 2 from its own package (Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -65,15 +65,22 @@ def size_of(names: Iterable[str], prefix: str = "") -> str:
     return STAGES[stages]
 
 
-def narrow_values(sam: Any) -> None:
-    """Let memory attention gather memories as they are, a quarter as wide, and project what was gathered.
+def lighten(sam: Any) -> None:
+    """Leave out work that changes nothing but the last bits.
 
-    sum p (W_v m + b_v) = W_v sum(p m) + b_v: the same but for rounding.
+    Memory attention gathers memories as they are, a quarter as wide, and projects what was gathered:
+    sum p (W_v m + b_v) = W_v sum(p m) + b_v. Codes of position, the same for all frames, are not copied for each.
     """
     for layer in sam.memory_attention.layers:
         attention = layer.cross_attn_image
         attention.v_proj.forward = _as_they_are
         attention.out_proj.register_forward_pre_hook(partial(_project, attention.v_proj))
+    neck = sam.image_encoder.neck
+    neck.position_encoding.forward = partial(_of_one, neck.position_encoding.forward)
+
+
+def _of_one(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return encode(x[:1]).expand(len(x), -1, -1, -1)
 
 
 def _as_they_are(x: Tensor) -> Tensor:

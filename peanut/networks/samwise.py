@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from peanut.networks.cmt_adapter import HEADS, WIDTH, Adapter
-from peanut.networks.sam2 import build, narrow_values, pyramid, sequence, size_of
+from peanut.networks.sam2 import build, lighten, pyramid, sequence, size_of
 from peanut.networks.text_encoder import TextEncoder
 
 PATCHES = (8, 4, 2)
@@ -128,7 +128,7 @@ class SAMWISE(nn.Module):
         from sam2.modeling.sam2_utils import MLP
 
         sam: Any = build(size, image_size=image_size)
-        narrow_values(sam)
+        lighten(sam)
         self.sam = sam
         self.text_encoder = TextEncoder(**text)
         self.decision_window, self.correction = decision_window, correction

@@ -1,4 +1,7 @@
-"""Smoothing that follows the edges of a picture, on NumPy arrays (He, Sun and Tang, Guided Image Filtering, TPAMI 2013)."""
+"""Smoothing that follows the edges of a picture, on NumPy arrays.
+
+Source: He, Sun and Tang, Guided Image Filtering, TPAMI 2013.
+"""
 
 from typing import Any
 

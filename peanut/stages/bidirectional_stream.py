@@ -8,8 +8,9 @@ from torch import Tensor
 
 from peanut.networks.bidirectional import Bidirectional, State
 
-MOVES = 0.25
-"""Pixels per frame, of the features; where half of the picture moves further, states may be carried far."""
+MOVES = 0.35
+"""Pixels per frame, of the features, that a pixel moves in the mean, what is more than one counting as one: above it
+states may be carried far."""
 MEMORY_MOVING, MEMORY_STILL, MEMORY_STILL_LIVE = 60, 0, 7
 """`memory="auto"`, while the picture moves and while it does not."""
 LOOKAHEAD_STILL = 7
@@ -25,7 +26,7 @@ class _Seen:
     to_previous: Tensor | None = None
     to_next: Tensor | None = None
     motion: float = 0.0
-    """How far at least half of its pixels moved since the picture before."""
+    """How far its pixels moved since the picture before, in the mean, none counting as more than one pixel."""
 
 
 @attrs.define(eq=False)
@@ -74,7 +75,7 @@ class BidirectionalStream:
         seen = _Seen(image, self.network.encode(image))
         if self._newest is not None:
             self._newest.to_next, seen.to_previous = self.network.flows(self._newest.image, image)
-            seen.motion = float(seen.to_previous.norm(dim=1).median())
+            seen.motion = float(seen.to_previous.norm(dim=1).clamp(max=1).mean())
         self._window.append(seen)
         self._newest = seen
         full = self.chunk is not None and len(self._window) == self.chunk + self.lookahead

@@ -38,7 +38,7 @@ FLAT = 5.0
 EDGE = 0.5
 """Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn."""
 OUTLINE = 0.1
-"""Radius within which colours decide on the outline, as a share of the side of a square as large as the largest part."""
+"""Radius within which colours decide on the outline, as a share of the root of the largest part's area."""
 NEAR = 0.05
 """Share of the picture's longest side within which a small part belongs to a larger one."""
 
