@@ -1,8 +1,6 @@
 """How fast UR-Net's parts are, against the plain way, at the published shapes: 180x320, 64 channels, 16 offset groups.
 
 python -m benchmarks.basicvsr_plusplus [FRAMES]
-
-The networks run with `keep_memory`, as in the command line, the plain way as torch does by itself; also without.
 """
 
 import sys
@@ -12,7 +10,6 @@ from torch import Tensor
 
 from benchmarks.plain_basicvsr_plusplus import basicvsr_plusplus
 from benchmarks.ratio import ratio
-from peanut import keep_memory
 from peanut.devices import multiplies_bfloat16, place
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.ops.deformable import deform_conv2d
@@ -36,23 +33,19 @@ def main(frames: int = 5) -> None:
         clip = _drifting_noise(frames)
         network = BasicVSRPlusPlus()
         weights = network.state_dict()
+        place(network, torch.device("cpu"), torch.float32)
+
+        def run() -> Tensor:
+            out: Tensor = network(clip[None])[0]
+            return out
 
         def plain() -> Tensor:
-            keep_memory(False)
             return basicvsr_plusplus(weights, clip)
 
-        for dtype in (torch.float32, *([torch.bfloat16] if multiplies_bfloat16(torch.device("cpu")) else [])):
-            place(network, torch.device("cpu"), dtype)
-            for keep in (True, False):
-
-                def run(keep: bool = keep) -> Tensor:
-                    keep_memory(keep)
-                    out: Tensor = network(clip[None])[0]
-                    return out
-
-                against = ratio(run, plain, rounds=3, tolerance=1e-4 if dtype == torch.float32 else None)
-                way = "memory kept" if keep else "memory given back"
-                print(f"BasicVSR++, {dtype}, {way}, against the plain order of work: {against}", flush=True)
+        print(f"BasicVSR++, float32, against the plain order of work: {ratio(run, plain, rounds=3)}", flush=True)
+        if multiplies_bfloat16(torch.device("cpu")):
+            place(network, torch.device("cpu"), torch.bfloat16)
+            print(f"BasicVSR++, bfloat16, against the same: {ratio(run, plain, rounds=3, tolerance=None)}", flush=True)
 
 
 def _drifting_noise(frames: int) -> Tensor:
