@@ -1,5 +1,6 @@
 """Shapes of masks, on NumPy arrays: h w, bool."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -29,24 +30,20 @@ def without_specks(mask: Array, opened: int = 1, closed: int = 3) -> Array:
 
 def large_parts(mask: Array, least: float, most: int | None = None) -> Array:
     """The connected parts (8 neighbours) of at least `least` pixels; of these, if given, the `most` largest."""
-    labels, areas = _parts(mask)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    areas[0] = -1
     keep = areas >= max(1.0, least)
     if most is not None:
         keep[np.argsort(-areas, kind="stable")[most:]] = False
     return np.asarray(keep[labels])
 
 
-def largest_part(mask: Array) -> int:
-    """Pixels of the largest connected part; 0 of an empty mask."""
-    return max(0, int(_parts(mask)[1].max()))
-
-
-def _parts(mask: Array) -> tuple[Array, Array]:
-    """The number of every pixel's part, 0 outside, and the parts' areas in pixels; -1 for what is outside."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
-    areas[0] = -1
-    return labels, areas
+def parts(mask: Array) -> Iterator[Array]:
+    """The connected parts (8 neighbours) one by one: h w, bool."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    for number in range(1, count):
+        yield np.asarray(labels == number)
 
 
 def without_holes(mask: Array, largest: float) -> Array:

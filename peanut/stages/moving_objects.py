@@ -13,7 +13,7 @@ import torch
 from peanut.buffers import sliding
 from peanut.frame import Frame
 from peanut.ops.guided_filter import guided_filter
-from peanut.ops.morphology import boxes, grown, large_parts, largest_part, seeded, without_holes, without_specks
+from peanut.ops.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
 from peanut.ops.optical_flow import dense_flow, grid, sample
 from peanut.ops.registration import corners, register
 from peanut.ops.scene_change import BLIND, UNIT, compare, median, ranked
@@ -35,10 +35,10 @@ TOUCHES, FLAT_TOUCHES = 1.0, 0.9
 """And above which it is new, textured or flat, if it touches what is."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
-EDGE = 0.5
+EDGE = 0.4
 """Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn."""
 OUTLINE = 0.1
-"""Radius within which colours decide on the outline, as a share of the root of the largest part's area."""
+"""Radius within which colours decide on the outline, as a share of the root of a part's area."""
 NEAR = 0.05
 """Share of the picture's longest side within which a small part belongs to a larger one."""
 
@@ -228,12 +228,11 @@ def _by_colour(scene: _Scene, score: Array) -> Array:
 
 def _outlined(scene: _Scene, mask: Array) -> Array:
     """The mask with an outline that follows the colours."""
-    if not mask.any():
-        return mask
-    radius = max(1, round(OUTLINE * float(largest_part(mask)) ** 0.5))
-    out = mask.copy()
-    for box in boxes(mask, 2 * radius):
-        out[box] = guided_filter(mask[box], scene.picture[box], radius) > 0.5
+    out = np.zeros_like(mask)
+    for part in parts(mask):
+        radius = max(1, round(OUTLINE * float(np.count_nonzero(part)) ** 0.5))
+        for box in boxes(part, 2 * radius):
+            out[box] |= guided_filter(part[box], scene.picture[box], radius) > 0.5
     return out
 
 
