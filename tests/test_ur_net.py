@@ -144,6 +144,16 @@ def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade)
         torch.testing.assert_close(out[begin + place], expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("moves", "memory", "lookahead"), [(0.0, 60, 9), (1.1, 0, 7)], ids=["moving", "still"])
+def test_states_reach_as_far_as_the_motion_allows(name, moves, memory, lookahead, monkeypatch):
+    """No clip moves less than 0 or, as it is counted, more than 1 pixel per frame."""
+    monkeypatch.setattr("peanut.stages.bidirectional_stream.MOVES", moves)
+    network, frames = NETWORKS[name], clip(14)
+    out = streamed(network, frames, 2, 9, memory="auto", fade=2)
+    assert torch.equal(out, streamed(network, frames, 2, lookahead, memory=memory, fade=2))
+
+
 def stage(name="BasicVSR", **options):
     return URNet(NETWORKS[name], dtype="float32", device="cpu", **options)
 
