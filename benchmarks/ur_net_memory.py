@@ -5,7 +5,6 @@ python -m benchmarks.ur_net_memory [PLOT.svg]      600 frames of 160x90, enlarge
 Each way runs in a process of its own.
 """
 
-import resource
 import subprocess
 import sys
 from fractions import Fraction
@@ -14,6 +13,7 @@ from pathlib import Path
 import torch
 
 import peanut
+from benchmarks.long_stream import peak
 from benchmarks.plot import lines
 
 STEP, MOST, MOST_WHOLE = 30, 600, 150
@@ -27,11 +27,6 @@ def shot(length: int) -> list[peanut.Frame]:
     return [
         peanut.Frame(index=number, time=Fraction(number, 25), image=picture.roll(number, 2)) for number in range(length)
     ]
-
-
-def peak() -> float:
-    """MB, of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def streaming() -> None:

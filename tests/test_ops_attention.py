@@ -42,6 +42,9 @@ def test_inside_the_mode_large_attentions_take_the_other_way_and_small_ones_do_n
         F.scaled_dot_product_attention(little, little, little)
     assert ways == [large.shape]
     torch.testing.assert_close(out.double(), plainly(large, large, large), rtol=2e-2, atol=2e-2)
+    with FastAttention():
+        F.scaled_dot_product_attention(large, large, large)
+    assert len(ways) == 1  # float32 stays as it is
 
 
 @torch.inference_mode()

@@ -68,7 +68,7 @@ def size_of(names: Iterable[str], prefix: str = "") -> str:
 def lighten(sam: Any) -> None:
     """Leave out work that changes nothing but the last bits.
 
-    Memory attention gathers memories as they are, a quarter as wide, and projects what was gathered:
+    Memory attention (of one head) gathers memories as they are, a quarter as wide, and projects what was gathered:
     sum p (W_v m + b_v) = W_v sum(p m) + b_v. Codes of position, the same for all frames, are not copied for each.
     """
     for layer in sam.memory_attention.layers:

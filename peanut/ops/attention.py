@@ -42,15 +42,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tenso
 
 
 class FastAttention(TorchFunctionMode):
-    """Inside it `attend` computes other people's large attentions on a CPU, in the type of autocast; for inference."""
+    """Inside it `attend` computes other people's large attentions on a CPU where torch's kernel is not the fastest.
+
+    That is under autocast (in its type), and for values narrower than keys. For inference.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         plain = func is F.scaled_dot_product_attention and len(args) == 3 and not kwargs.get("dropout_p")
         if plain and not set(kwargs) - {"dropout_p"}:
-            q, k, _ = args
-            if q.device.type == "cpu" and q.shape[-2] * k.shape[-2] >= WORTH:
-                dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else q.dtype
+            q, k, v = args
+            rounded, narrow = torch.is_autocast_enabled("cpu"), v.shape[-1] < k.shape[-1]
+            if q.device.type == "cpu" and (rounded or narrow) and q.shape[-2] * k.shape[-2] >= WORTH:
+                dtype = torch.get_autocast_dtype("cpu") if rounded else q.dtype
                 with torch.autocast("cpu", enabled=False):
                     return attend(*(x.to(dtype) for x in args))
         return func(*args, **kwargs)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, Literal
 
 import attrs
@@ -161,8 +160,7 @@ class _Tracks:
                 self.objects.setdefault(name, _Object())
         if not self.objects:
             return {}
-        rounded = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype, rounded), FastAttention() if rounded else nullcontext():
+        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32), FastAttention():
             side = self.network.image_size
             image = F.interpolate(frame.image[None].to(self.device), (side, side), mode="bicubic", antialias=True)
             features = self.network._prepare_backbone_features(self.network.forward_image(normalised(image)))[1:]
