@@ -8,8 +8,8 @@ WIDTH, HEIGHT, MARGIN = 720, 320, 48
 COLOURS = ("#1b6ca8", "#d1495b", "#2e933c", "#edae49", "#6a4c93", "#777777")
 
 
-def lines(path: Path, title: str, unit: str, series: Mapping[str, Sequence[float]]) -> None:
-    """Draw every series against its numbers 0, 1, 2, ... from left to right."""
+def lines(path: Path, title: str, unit: str, series: Mapping[str, Sequence[float]], step: int = 1) -> None:
+    """Draw every series from left to right, one value after every `step` frames."""
     values = [value for line in series.values() for value in line]
     low, high = min(0.0, *values), max(0.0, *values)
     last = max(map(len, series.values())) - 1
@@ -27,7 +27,7 @@ def lines(path: Path, title: str, unit: str, series: Mapping[str, Sequence[float
     parts.append(f'<polyline points="{zero}" stroke="#bbbbbb"/>')
     for value in (low, 0.0, high):
         parts.append(text(4, float(place(0, value).split(",")[1]) + 4, f"{value:+.1f}"))
-    parts += [text(4, HEIGHT - 8, unit), text(WIDTH - MARGIN - 40, HEIGHT - 8, f"frame {last}")]
+    parts += [text(4, HEIGHT - 8, unit), text(WIDTH - MARGIN - 40, HEIGHT - 8, f"frame {step * (last + 1) - 1}")]
     for number, (name, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join(place(at, value) for at, value in enumerate(line))

@@ -54,8 +54,8 @@ def main() -> None:
     grows = ", ".join(f"{mb:.0f} ({frames})" for frames, mb in zip(lengths, series["whole"], strict=True))
     print(f"the whole shot at once, MB (frames): {grows}")
     if len(sys.argv) > 1:
-        title = f"Peak memory against frames, every {STEP}"
-        lines(Path(sys.argv[1]), title, "MB", {"streaming": series["streaming"], "whole shot": series["whole"]})
+        drawn = {"streaming": series["streaming"], "whole shot": series["whole"]}
+        lines(Path(sys.argv[1]), "Peak memory against the length of a shot", "MB", drawn, STEP)
 
 
 if __name__ == "__main__":
