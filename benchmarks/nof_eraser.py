@@ -4,7 +4,7 @@
     python -m benchmarks.nof_eraser region                   a box around the mask against the whole picture
     python -m benchmarks.nof_eraser live FRAMES MASKS        the causal forms and the default, per frame
     python -m benchmarks.nof_eraser presets FRAMES MASKS     what the presets cost
-    python -m benchmarks.nof_eraser memory                   2,000 frames against 200, with few channels
+    python -m benchmarks.nof_eraser memory                   along 2,000 frames with few channels, 300 with all
     python -m benchmarks.nof_eraser table                    peak of the tensors, counted, by size and window
 
 FRAMES, MASKS: folders of pictures; the first 40 are used, at 432x240.
@@ -68,6 +68,11 @@ def protocol(pictures: str, masks: str) -> None:
     theirs = plain_protocol(network, frames)
     plain = perf_counter() - start
     print(f"the protocol, plainly, {len(frames)} frames: {plain / len(frames):.2f} s a frame", flush=True)
+    if peanut.keep_memory():
+        start = perf_counter()
+        plain_protocol(network, frames[:20])
+        kept = (perf_counter() - start) / 20
+        print(f"memory kept from here on, as by the command line; the protocol with it, 20 frames: {kept:.2f} s a frame")
     for dtype in (torch.float32, *([torch.bfloat16] if multiplies_bfloat16(CPU) else [])):
         settings: dict[str, Any] = {"region": "full", "max_references": None, "lookahead": len(frames)}
         stage = NOFEraser(stand_in(), device="cpu", dtype=dtype, **settings)
@@ -151,16 +156,19 @@ def narrow_stream(count: int) -> Iterator[Frame]:
         yield Frame(index=index, time=Fraction(index, 25), image=picture.roll(index, 2), mask=mask)
 
 
-def memory(count: str = "") -> None:
-    if not count:
-        for frames in ("200", "2000"):
-            subprocess.run([sys.executable, "-m", "benchmarks.nof_eraser", "memory", frames], check=True)
+def memory(channels: str = "") -> None:
+    """The process's peak along one stream of 240x136."""
+    if not channels:
+        for each in ("few", "all"):
+            subprocess.run([sys.executable, "-m", "benchmarks.nof_eraser", "memory", each], check=True)
         return
-    stage = NOFEraser(stand_in(channels=16, dim=32, heads=1, blocks=2, hidden=98), device="cpu", dtype=torch.float32)
-    for _ in stage(narrow_stream(int(count))):
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"memory, few channels, 240x136: {count} frames, peak {peak:.0f} MB", flush=True)
+    few = {"channels": 16, "dim": 32, "heads": 1, "blocks": 2, "hidden": 98}
+    widths, marks = {"few": (few, (200, 1000, 2000)), "all": ({}, (60, 180, 300))}[channels]
+    stage = NOFEraser(stand_in(**widths), device="cpu", dtype=torch.float32)
+    for number, _ in enumerate(stage(narrow_stream(marks[-1])), start=1):
+        if number in marks:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+            print(f"memory, {channels} channels: peak {peak:.0f} MB after {number} frames", flush=True)
 
 
 class Count(TorchDispatchMode):

@@ -13,6 +13,8 @@ Array = npt.NDArray[Any]
 
 FEWEST = 8
 """Corners below which no transform is fitted."""
+STANDS = 0.03
+"""Pixels that the corners of a standing camera's pictures move at most, in the median: a fit would let it tremble."""
 
 
 def corners(grey: Array, known: Array | None = None, cells: int = 6, per_cell: int = 12) -> Array:
@@ -84,6 +86,9 @@ def _fit(grey: Array, other: Array, points: Array, start: Array, model: str, che
     here, there = follow(grey, other, points, guess, check)
     if len(here) < FEWEST:
         return start, 0
+    moved = np.linalg.norm(there - here, axis=-1)
+    if np.median(moved) < STANDS:
+        return np.eye(3), int(np.count_nonzero(moved < 1))
     if model == "similarity":
         affine, inliers = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=1.0)
         found = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])

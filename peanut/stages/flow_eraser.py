@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from peanut.buffers import References, sliding
+from peanut.buffers import References, chunks, sliding
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.ops.blending import blend, surrounding_error, trust
 from peanut.ops.inpainting import fill_smooth
 from peanut.ops.morphology import boxes, grown
-from peanut.ops.optical_flow import dense_flow, grid, sample, within
+from peanut.ops.optical_flow import dense_flow, grid, sample
 from peanut.ops.registration import corners, move, register, registered
+from peanut.ops.settling import SIDE, settle
 from peanut.pipeline import Stage
 from peanut.stages.flow_estimators import FlowEstimator
 
@@ -49,6 +50,8 @@ class _Preset:
     """How many frames before the window are kept."""
     enough: int
     """Candidates per pixel that fit well after which no farther frame is asked."""
+    settles: int
+    """Filled frames ahead with which a frame settles; those before it count without end."""
 
 
 PRESETS = {
@@ -61,6 +64,7 @@ PRESETS = {
         local=frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30)),
         references=4,
         enough=24,
+        settles=5,
     ),
     "live": _Preset(
         radius=7,
@@ -71,15 +75,11 @@ PRESETS = {
         local=frozenset(),
         references=0,
         enough=8,
+        settles=0,
     ),
 }
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
-STEADY, STEADIER = 0.3, 0.75
-"""How much of a pixel comes from the filled frame before, where that fits: of a trusted and of a smooth one. What
-wavers from frame to frame or is invented settles; more would blur what is sharp."""
-STEADY_ERROR = 10.0
-"""Grey levels of error around a hole that let go of the frame before by a factor of e."""
 STILL = 0.1
 """Share of the picture by which the camera may have moved over the window for frames before it to be asked."""
 REFERENCE_EVERY = 10
@@ -97,8 +97,6 @@ class _Scene:
     """What measures the flow to neighbours; None: DIS, as the preset says."""
     flows: dict[int, Array] = attrs.field(factory=dict)
     motions: dict[int, Array] = attrs.field(factory=dict)
-    filled: Array | None = None
-    """h w 3, uint8: the picture with its hole filled, once it was."""
     _picture: Array | None = None
     _grey: Array | None = None
     _corners: Array | None = None
@@ -216,11 +214,21 @@ class FlowEraser(Stage):
             raise UsageError(f"FlowEraser: flow must be an estimator such as DIS() or None, got {flow!r}.")
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for (first, *ahead), _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].settles):
+            yield _settled(first, ahead) if first.scene.hole.any() else first.scene.frame
+
+    def _filled(self, frames: Iterator[Frame]) -> Iterator["_Filled"]:
+        """Every frame filled, settled with those before it."""
         preset = PRESETS[self.preset]
         references: References[_Scene] = References(REFERENCE_EVERY, preset.references)
+        before: _Filled | None = None
         for window, core in sliding((_scene(frame, preset, self.flow) for frame in frames), preset.radius):
             scene, number = window[core.start], core.start
-            yield _erase(window, number, references.pick(window)) if scene.hole.any() else scene.frame
+            filled = _erase(window, number, references.pick(window))
+            if before is not None and number:
+                _settle(filled, before)
+            yield filled
+            before = filled
             if preset.references:
                 references.add(scene)
             for past in window[: max(0, number + 1 - preset.chained)]:
@@ -233,21 +241,57 @@ def _scene(frame: Frame, preset: _Preset, estimator: FlowEstimator | None) -> _S
     return _Scene(frame, frame.mask.numpy(), preset, estimator)
 
 
-def _erase(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...]) -> Frame:
+@attrs.define(eq=False)
+class _Filled:
+    """A frame whose hole is filled."""
+
+    scene: _Scene
+    picture: Array
+    """h w 3, float32."""
+    origin: Array
+    """h w, int16: the layer `filled_from`."""
+
+    @property
+    def shot(self) -> int:
+        return self.scene.shot
+
+
+def _erase(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...]) -> _Filled:
     """The frame with its hole filled."""
     scene = window[number]
-    picture = scene.picture[..., :3].copy()
-    filled_from = np.zeros(scene.hole.shape, np.int16)
+    filled = _Filled(scene, scene.frame.numpy().astype(np.float32), np.zeros(scene.hole.shape, np.int16))
     for box in boxes(scene.hole, MARGIN):
         hole = scene.hole[box]
-        picture[box][hole], filled_from[box][hole] = _fill(window, number, references, box)
-    scene.filled = picture
+        filled.picture[box][hole], filled.origin[box][hole] = _fill(window, number, references, box)
+    return filled
+
+
+def _settle(filled: _Filled, neighbour: _Filled) -> None:
+    """Draw what was filled towards the same content in a neighbouring frame, in place."""
+    scene, other = filled.scene, neighbour.scene
+    for box in boxes(scene.hole, SIDE // 2):
+        start, hole = grid(*box), scene.hole[box]
+        ways = [move(start, scene.motion_to(other)), start + scene.flow_to(other)[box]]
+        filled.picture[box][hole] = settle(filled.picture[box], hole, neighbour.picture, ways)
+
+
+def _settled(filled: _Filled, ahead: list[_Filled]) -> Frame:
+    """The frame as it leaves, settled with those after it: from the farthest back to it."""
+    after: _Filled | None = None
+    for one in reversed([filled, *ahead]):
+        one = attrs.evolve(one, picture=one.picture.copy())  # on its own way it counts as it was
+        if after is not None:
+            _settle(one, after)
+        after = one
+    frame, hole = filled.scene.frame, filled.scene.hole
+    picture = frame.numpy().copy()
+    picture[hole] = _to_bytes(after.picture[hole])
     image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
-    return scene.frame.with_image(image).with_layer("filled_from", torch.from_numpy(filled_from))
+    return frame.with_image(image).with_layer("filled_from", torch.from_numpy(filled.origin))
 
 
 def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...], box: Box) -> tuple[Array, Array]:
-    """What stands behind the masked pixels of a box: n 3, uint8, and from how many frames away: n, int16."""
+    """What stands behind the masked pixels of a box: n 3, float32, and from how many frames away: n, int16."""
     scene = window[number]
     hole = scene.hole[box]
     target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
@@ -256,16 +300,10 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     flat, inside = np.flatnonzero(band), hole[where]
     colours, costs, distances = [], [], []
     good = np.zeros(len(inside), np.int64)
-    before, before_error = np.zeros((len(inside), 3), np.float32), np.full(len(inside), np.inf, np.float32)
     for distance, at, other in _sources(window, number, references, box):
         seen = sample(other.picture, at, padding="zeros")
         usable = seen[..., 3] == 255
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
-        if distance == 1 and other.frame.index < scene.frame.index:
-            filled = sample(other.picture[..., :3] if other.filled is None else other.filled, at)[where]
-            doubt = np.where(within(at, other.hole.shape)[where], error.ravel()[flat], np.float32(np.inf))
-            before = np.where((doubt < before_error)[:, None], filled, before)
-            before_error = np.minimum(before_error, doubt)
         usable, error = usable.ravel()[flat], error.ravel()[flat]
         colours.append(seen.reshape(-1, 4)[flat, :3])
         costs.append(np.where(usable, error + np.float32(PER_FRAME * distance), np.float32(np.inf)))
@@ -276,15 +314,13 @@ def _fill(window: tuple[_Scene, ...], number: int, references: tuple[_Scene, ...
     true = scene.picture[box][..., :3]
     smooth = fill_smooth(true.astype(np.float32), ~hole)[where]
     if not colours:
-        return _to_bytes(smooth[inside]), np.full(inside.sum(), -1, np.int16)
+        return smooth[inside], np.full(inside.sum(), -1, np.int16)
     blended = blend(np.array(colours), np.array(costs))
     share = trust(blended, smooth, where, hole.shape)
     mixed = share[:, None] * blended.colour + (1 - share[:, None]) * smooth
     mixed += _seam(true[where] - mixed, inside, where, hole.shape)
-    steady = ((STEADIER + (STEADY - STEADIER) * share) * np.exp(-before_error / STEADY_ERROR))[:, None]
-    mixed = (1 - steady) * mixed + steady * before
     origin = np.where(share > 0.5, np.array(distances)[blended.best], -1).astype(np.int16)
-    return _to_bytes(mixed[inside]), origin[inside]
+    return mixed[inside], origin[inside]
 
 
 def _seam(difference: Array, inside: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:
