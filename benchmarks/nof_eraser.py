@@ -72,7 +72,9 @@ def protocol(pictures: str, masks: str) -> None:
         start = perf_counter()
         plain_protocol(network, frames[:20])
         kept = (perf_counter() - start) / 20
-        print(f"memory kept from here on, as by the command line; the protocol with it, 20 frames: {kept:.2f} s a frame")
+        print(
+            f"memory kept from here on, as by the command line; the protocol with it, 20 frames: {kept:.2f} s a frame"
+        )
     for dtype in (torch.float32, *([torch.bfloat16] if multiplies_bfloat16(CPU) else [])):
         settings: dict[str, Any] = {"region": "full", "max_references": None, "lookahead": len(frames)}
         stage = NOFEraser(stand_in(), device="cpu", dtype=dtype, **settings)

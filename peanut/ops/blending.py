@@ -61,7 +61,7 @@ def blend(colours: Array, costs: Array) -> Blend:
     colours: k n 3, uint8. costs: k n, float32, grey levels, inf where a candidate shows nothing.
     """
     best = costs.argmin(axis=0)
-    if len(costs) > BEST:
+    if len(costs) > 1.5 * BEST:  # to choose costs more than to average a few more
         kept = np.argpartition(costs, BEST - 1, axis=0)[:BEST]
         costs = np.take_along_axis(costs, kept, axis=0)
         colours = np.take_along_axis(colours, kept[..., None], axis=0)

@@ -65,9 +65,12 @@ def boxes(mask: Array, margin: int) -> list[tuple[slice, slice]]:
 
     Parts of the mask less than two margins apart share a box; boxes may overlap.
     """
-    if not mask.any():
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    if not w:
         return []
+    top, left = max(0, y - margin), max(0, x - margin)
+    mask = mask[top : y + h + margin, left : x + w + margin]
     reach = np.ones((2 * margin + 1, 1), np.uint8)
     near = cv2.dilate(cv2.dilate(mask.astype(np.uint8), reach), reach.T)
     _, _, stats, _ = cv2.connectedComponentsWithStats(near)
-    return [(slice(y, y + h), slice(x, x + w)) for x, y, w, h, _ in stats[1:].tolist()]
+    return [(slice(top + y, top + y + h), slice(left + x, left + x + w)) for x, y, w, h, _ in stats[1:].tolist()]

@@ -13,6 +13,8 @@ Array = npt.NDArray[Any]
 
 FEWEST = 8
 """Corners below which no transform is fitted."""
+ASIDE = 1.5
+"""Pixels from where the dominant motion leads at which a corner moves otherwise."""
 STANDS = 0.03
 """Pixels that the corners of a standing camera's pictures move at most, in the median: a fit would let it tremble."""
 
@@ -78,14 +80,38 @@ def registered(grey: Array, other: Array, points: Array, least: float = 0.5) -> 
     return found if support >= max(FEWEST, least * len(points)) else None
 
 
+def motions(grey: Array, other: Array, points: Array, most: int) -> list[Array]:
+    """How a picture moves to its neighbour, in layers: the dominant motion, then those of what does not follow it.
+
+    As `register`: the first a homography, at most `most` further ones similarities, each of 8 points at least that none
+    before explains.
+    """
+    if len(points) < FEWEST:
+        return [np.eye(3)]
+    here, there = follow(grey, other, points, points)
+    found, support = _fitted(here, there, "homography", grey.shape)
+    layers = [found if support else np.eye(3)]
+    while support and len(layers) <= most:
+        aside = np.linalg.norm(cv2.perspectiveTransform(here, found) - there, axis=(1, 2)) > ASIDE
+        here, there = here[aside], there[aside]
+        found, support = _fitted(here, there, "similarity", grey.shape)
+        if support >= FEWEST:
+            layers.append(found)
+    return layers
+
+
 def _fit(grey: Array, other: Array, points: Array, start: Array, model: str, check: bool) -> tuple[Array, int]:
     """A transform and how many points agree with it; 0 if none was found."""
     if len(points) < FEWEST:
         return start, 0
     guess = cv2.perspectiveTransform(points, start).astype(np.float32)
-    here, there = follow(grey, other, points, guess, check)
+    return _fitted(*follow(grey, other, points, guess, check), model, grey.shape)
+
+
+def _fitted(here: Array, there: Array, model: str, size: tuple[int, ...]) -> tuple[Array, int]:
+    """As `_fit`, from points and where they went."""
     if len(here) < FEWEST:
-        return start, 0
+        return np.eye(3), 0
     moved = np.linalg.norm(there - here, axis=-1)
     if np.median(moved) < STANDS:
         return np.eye(3), int(np.count_nonzero(moved < 1))
@@ -94,8 +120,8 @@ def _fit(grey: Array, other: Array, points: Array, start: Array, model: str, che
         found = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])
     else:
         found, inliers = cv2.findHomography(here, there, cv2.RANSAC, 2.0, maxIters=500)
-    if found is None or not sane(found, grey.shape):
-        return start, 0
+    if found is None or not sane(found, size):
+        return np.eye(3), 0
     return found, int(np.count_nonzero(inliers))
 
 

@@ -32,5 +32,7 @@ def settle(picture: Array, hole: Array, neighbour: Array, ways: list[Array]) -> 
     apart = np.stack([cv2.blur(np.abs(one - picture).mean(axis=-1), (SIDE, SIDE))[hole] for one in carried])
     shares = np.exp((apart.min(axis=0) - apart) / UNDECIDED)
     shares *= PULL * np.exp(-apart / APART) / shares.sum(axis=0)
-    own = picture[hole]
-    return own + sum(share[:, None] * (one[hole] - own) for share, one in zip(shares, carried, strict=True))
+    settled = picture[hole]
+    for share, one in zip(shares, carried, strict=True):
+        settled = settled + share[:, None] * (one[hole] - picture[hole])
+    return settled
