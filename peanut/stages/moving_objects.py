@@ -33,6 +33,8 @@ SURE, LIKELY = 4.0, 2.0
 """Distances, in units of the registration's noise, above which content is new, and above which it probably is."""
 TOUCHES, FLAT_TOUCHES = 1.0, 0.9
 """And above which it is new, textured or flat, if it touches what is."""
+SAME = 0.5
+"""And below which a textured picture is the same even where a witness is masked: then its mask was wrong."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
 EDGE = 0.4
@@ -259,13 +261,14 @@ def _guess(window: tuple[_Scene, ...], scene: _Scene) -> Array:
 
 
 def _reports(scene: _Scene, others: list[_Scene], masks: dict[int, Array] | None = None) -> list[Array]:
-    """What the witnesses say, each h w, uint8; BLIND where they cannot see or, with `masks`, are masked themselves."""
+    """What the witnesses say, each h w, uint8; BLIND where they cannot see or, with `masks`, are masked."""
     reports = []
     for other in others:
         view = scene.views[other.frame.index]
         report = view.distance
         if masks is not None and masks[other.frame.index].any():
             covered = sample(masks[other.frame.index].astype(np.uint8), view.at, nearest=True)
-            report = cv2.max(report, covered * np.uint8(BLIND))
+            same = ~scene.flat & (report <= SAME * UNIT)
+            report = np.where((covered > 0) & ~same, np.uint8(BLIND), report)
         reports.append(report)
     return reports
