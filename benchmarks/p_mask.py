@@ -3,10 +3,11 @@
 python -m benchmarks.p_mask adapters    fused attention against `nn.MultiheadAttention` as published, side by side
 python -m benchmarks.p_mask chain       a clip in bfloat16 against float32, Hiera-T and Hiera-B+
 python -m benchmarks.p_mask prompts     what a further prompt on the same stream costs
-python -m benchmarks.p_mask memory      400 frames with a small network
+python -m benchmarks.p_mask memory      400 frames with a small network, 40 with one of full width
 """
 
 import resource
+import subprocess
 import sys
 from fractions import Fraction
 from time import perf_counter
@@ -115,6 +116,7 @@ def chain() -> None:
 
 
 def prompts() -> None:
+    peanut.keep_memory()
     torch.manual_seed(0)
     network = seen(SAMWISE("b+"))
     one, _ = masks(network, torch.float32, "a dog")
@@ -122,19 +124,26 @@ def prompts() -> None:
     print(f"one prompt {one:.2f} s a frame, two {two:.2f}: a further one costs {two / one - 1:.0%} more")
 
 
-def memory() -> None:
+def memory(width: str = "") -> None:
+    """The process's peak along one stream."""
+    if not width:
+        for each in ("small", "Hiera-T"):
+            subprocess.run([sys.executable, "-m", "benchmarks.p_mask", "memory", each], check=True)
+        return
     torch.manual_seed(0)
-    network = seen(SAMWISE("t", image_size=256, vocab_size=99, **SMALL))
-    stage = peanut.PMask("a dog", model=network, tokenizer=spell, dtype=torch.float32, device="cpu")
-    peaks = {}
-    for frame in stage(iter(clip(400))):
-        if frame.index in (49, 399):
-            peaks[frame.index] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"memory, small network: peak {peaks[49]:.0f} MB after 50 frames, {peaks[399]:.0f} MB after 400")
+    small = {"image_size": 256, "vocab_size": 99, **SMALL}
+    options, marks, dtype = {"small": (small, (50, 400), torch.float32), "Hiera-T": ({}, (20, 40), "auto")}[width]
+    stage = peanut.PMask("a dog", model=seen(SAMWISE("t", **options)), tokenizer=spell, dtype=dtype, device="cpu")
+    for number, _ in enumerate(stage(iter(clip(marks[-1]))), start=1):
+        if number in marks:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+            print(f"memory, {width} network: peak {peak:.0f} MB after {number} frames", flush=True)
 
 
 if __name__ == "__main__":
-    parts = (adapters, chain, prompts, memory)
-    for part in parts:
-        if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
-            part()
+    if sys.argv[1:2] == ["memory"]:
+        memory(*sys.argv[2:])
+    else:
+        for part in (adapters, chain, prompts):
+            if part.__name__ in sys.argv[1:] or len(sys.argv) < 2:
+                part()

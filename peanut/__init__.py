@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from peanut.branching import merge, tap
 from peanut.errors import StageError, UsageError
 from peanut.frame import Colour, Frame, Source
-from peanut.pipeline import Pipeline, Run, Stage, StageStatistics, Statistics, prefetch, stage
+from peanut.pipeline import Pipeline, Stage, prefetch, stage
 from peanut.process import keep_memory
+from peanut.run import Run, StageStatistics, Statistics
 from peanut.session import Session
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.pipeline import Pipeline, Statistics
+from peanut.pipeline import Pipeline
+from peanut.run import Statistics
 
 _END, _CLOSE = object(), object()
 

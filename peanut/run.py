@@ -1,0 +1,233 @@
+"""One run of a pipeline: the links between its stages, what they count, and what ends it.
+
+Between two stages stands a `Link`: the iterator that the next stage reads. It counts, keeps the time, and turns an
+error of the stage above into the end of the stream, so that the stages below flush what they hold; the run raises the
+error when all is out.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from threading import get_ident
+from time import perf_counter
+from typing import Any, NoReturn
+
+import attrs
+
+from peanut.errors import StageError, UsageError
+from peanut.frame import Frame
+
+
+@attrs.define(eq=False)
+class StageStatistics:
+    """What one stage did in one run."""
+
+    name: str
+    frames_in: int = 0
+    frames_out: int = 0
+    seconds_with_input: float = attrs.field(default=0.0, repr=False)
+    seconds_of_input: float = attrs.field(default=0.0, repr=False)
+    most_held: int = 0
+    """The most frames consumed at one time that lay beyond the last frame that came out."""
+    last_in: int | None = None
+    last_out: int | None = None
+    _waiting: deque[int] = attrs.field(factory=deque, init=False, repr=False)
+    _thread: int = attrs.field(default=0, init=False, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent inside the stage, without those in which it waited for the stages above."""
+        return self.seconds_with_input - self.seconds_of_input
+
+    @property
+    def held(self) -> int:
+        """Frames consumed that lie beyond the last frame that came out, now."""
+        return len(self._waiting)
+
+    @property
+    def latency(self) -> int:
+        """Frames that had to arrive after a frame before it came out, at most."""
+        return max(0, self.most_held - 1)
+
+
+@attrs.frozen
+class Statistics:
+    """What a run did, stage by stage; `print` shows it as a table."""
+
+    stages: tuple[StageStatistics, ...]
+    seconds: float
+    """Seconds from the first frame asked for."""
+
+    @property
+    def frames(self) -> int:
+        """Frames that came out at the end."""
+        return self.stages[-1].frames_out if self.stages else 0
+
+    @property
+    def slowest(self) -> StageStatistics:
+        """The stage in which most of the time was spent."""
+        return max(self.stages, key=lambda stage: stage.seconds)
+
+    def __str__(self) -> str:
+        fps = self.frames / self.seconds if self.seconds else 0.0
+        lines = [f"{self.frames} frames in {self.seconds:.1f} s ({fps:.1f} per second)"]
+        lines += [f"{'in':>7} {'out':>7} {'seconds':>9} {'held':>5} {'latency':>7}  stage"]
+        for s in self.stages:
+            counts = f"{s.frames_in:7d} {s.frames_out:7d} {s.seconds:9.2f} {s.most_held:5d} {s.latency:7d}"
+            lines.append(f"{counts}  {s.name}")
+        return "\n".join(lines)
+
+
+class Link:
+    """The frames between two stages, as the lower one reads them."""
+
+    __slots__ = ("_above", "_below", "_error", "_items", "_make", "_pull", "pushed", "statistics")
+
+    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any) -> None:
+        self.statistics = StageStatistics(name)
+        self.pushed: bool = getattr(above, "pushed", False)
+        """True in a session: frames come when the caller pushes them, and no stage may run ahead."""
+        self._above = above
+        self._below: StageStatistics | None = None
+        self._items: Any = None
+        self._make = make
+        self._pull: Callable[[], Frame] = self._start  # from the first frame on: the stage's own `__next__`
+        self._error: BaseException | None = None
+
+    def _start(self) -> Frame:
+        self._items = self._make()
+        if not isinstance(self._items, Iterable):
+            raise UsageError(f"{self.statistics.name} gave {type(self._items).__name__} back: a stage yields frames.")
+        self._pull = iter(self._items).__next__
+        frame: Frame = self._pull()
+        return frame
+
+    def __iter__(self) -> "Link":
+        return self
+
+    def __next__(self) -> Frame:
+        statistics, below = self.statistics, self._below
+        statistics._thread = thread = get_ident()
+        start = perf_counter()
+        try:
+            frame = self._pull()
+            index = frame.index
+        except StopIteration:
+            self._pull = _no_more
+            raise
+        except Exception as error:
+            self._pull = _no_more
+            self._fail(error)
+            raise StopIteration from None
+        finally:
+            took = perf_counter() - start
+            statistics.seconds_with_input += took
+            if below is not None and below._thread == thread:  # not when asked by a thread of the stage's own
+                below.seconds_of_input += took
+        statistics.frames_out += 1
+        statistics.last_out = index
+        waiting = statistics._waiting
+        while waiting and waiting[0] <= index:
+            waiting.popleft()
+        if below is not None:
+            below.frames_in += 1
+            below.last_in = index
+            below._waiting.append(index)
+            if len(below._waiting) > below.most_held:
+                below.most_held = len(below._waiting)
+        return frame
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended these frames early; None while they run and when they ended by themselves."""
+        above: BaseException | None = getattr(self._above, "error", None)
+        return above if above is not None else self._error
+
+    def _fail(self, error: Exception) -> None:
+        """Keep the first error, as what the run will raise; a later one becomes a note of it."""
+        first, name = self.error, self.statistics.name
+        frame = self.statistics.last_in if self.statistics.frames_in else self.statistics.last_out
+        if first is not None:
+            if error is not first:
+                first.add_note(f"{name} then failed too: {type(error).__name__}: {error}")
+        elif isinstance(error, UsageError):
+            error.add_note(f"in {name}" + ("" if frame is None else f", at frame {frame}"))
+            self._error = error
+        elif isinstance(error, StageError):  # of a pipeline inside the stage
+            self._error = error
+        else:
+            self._error = StageError(name, frame, error)
+            self._error.__cause__ = error
+
+    def close(self) -> None:
+        """Close the stage that gives these frames."""
+        self._pull = _no_more
+        items, self._items = self._items, None
+        if hasattr(items, "close"):
+            try:
+                items.close()
+            except Exception as error:
+                self._fail(error)
+
+
+def _no_more() -> NoReturn:
+    raise StopIteration
+
+
+class Run(Iterator[Frame]):
+    """One run of a pipeline: the frames that come out of it. Closes all stages when it ends, however it ends.
+
+    Raises UsageError or StageError after the last frame, if a stage failed.
+    """
+
+    def __init__(self, links: list[Link]) -> None:
+        self._links = links
+        self._started: float | None = None
+        self._seconds: float | None = None
+        self._raised = False
+
+    def __next__(self) -> Frame:
+        if self._started is None:
+            self._started = perf_counter()
+        try:
+            return next(self._links[-1])
+        except StopIteration:
+            self.close()
+            raise
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the run early; None if nothing did."""
+        return self._links[-1].error
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the stages have done so far."""
+        start = perf_counter() if self._started is None else self._started
+        seconds = perf_counter() - start if self._seconds is None else self._seconds
+        return Statistics(tuple(link.statistics for link in self._links), seconds)
+
+    def _close(self) -> None:
+        for link in reversed(self._links):
+            link.close()
+        if self._seconds is None:
+            self._seconds = self.statistics.seconds
+
+    def close(self) -> None:
+        """Stop without flushing. Raises what a stage failed with, once."""
+        self._close()
+        own = [link._error for link in self._links if link._error is not None]
+        if own and not self._raised:
+            self._raised = True
+            raise own[0]
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self._close()
