@@ -126,6 +126,7 @@ def per_frame(frames: list[Frame], stage: NOFEraser, quiet: int, timed: int) -> 
 
 
 def live(pictures: str, masks: str) -> None:
+    peanut.keep_memory()
     frames, common = clip(pictures, masks), {"region": "full", "max_references": 3, "device": "cpu"}
     exact, first = per_frame(frames, NOFEraser(stand_in(), lookahead=0, **common), quiet=36, timed=3)
     cached, second = per_frame(frames, NOFEraser(stand_in(), preset="live", **common), quiet=26, timed=3)

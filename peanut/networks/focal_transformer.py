@@ -116,6 +116,12 @@ def _windows(grid: Tensor) -> Tensor:
     return rearrange(grid, "(m i) (n j) -> (m n) (i j)", i=WINDOW[0], j=WINDOW[1])
 
 
+def _gather(x: Tensor, tokens: Tensor) -> Tensor:
+    """The tokens (w k) of each window, of all frames: b a t n d -> b w a (t k) d."""
+    found = x.index_select(3, tokens.flatten().to(x.device))  # whole rows at a time; by x[...] value by value
+    return rearrange(found, "b a t (w k) d -> b w a (t k) d", w=len(tokens))
+
+
 class FocalAttention(nn.Module):
     """Temporal focal attention (section 3.4): a window in all frames, its surroundings, pooled tokens farther out."""
 
@@ -149,8 +155,7 @@ class FocalAttention(nn.Module):
         windows = []
         for first in range(0, len(seen), step):
             own, part, there = (one[first : first + step] for one in (near[:, : WINDOW[0] * WINDOW[1]], seen, valid))
-            found = rearrange(keys[:, :, :, part.to(x.device)], "b a t w k d -> b w a (t k) d")
-            asked = rearrange(q[:, :, :, own.to(x.device)], "b a t w k d -> b w a (t k) d")
+            found, asked = _gather(keys, part), _gather(q, own)
             mask = None if there.all() else there[None, :, None].to(x.device)
             k, v = found.chunk(2, dim=-1)
             windows.append(attend(asked, k, v, mask))
