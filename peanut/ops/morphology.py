@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 
 
 def grown(mask: Array, pixels: int) -> Array:
-    """Everything within `pixels` of the mask (a disc)."""
+    """Everything within about `pixels` of the mask: OpenCV's ellipse, nearly a disc."""
     if pixels < 1 or not mask.any():
         return mask
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
