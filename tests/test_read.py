@@ -365,6 +365,30 @@ def test_a_camera_that_is_not_there(tmp_path):
         next(iter(peanut.read(97, retry=0)))
 
 
+@pytest.mark.parametrize("order", ["data first", "sound first", "pictures first"])
+def test_pictures_lie_anywhere_among_sound_and_data(order, tmp_path):
+    """Cameras write data beside the pictures; every picture comes, the last ones that the decoder holds too."""
+    path, first = tmp_path / "camera.ts", order.split()[0]
+    with av.open(path, "w") as output:
+        add = {
+            "data": lambda: output.add_data_stream("klv"),
+            "sound": lambda: output.add_stream("aac", rate=48_000),
+            "pictures": lambda: output.add_stream("libx264", rate=25),
+        }
+        streams = {kind: add[kind]() for kind in sorted(add, key=lambda kind: kind != first)}
+        streams["pictures"].width = streams["pictures"].height = 64
+        streams["sound"].layout = "mono"
+        for number in range(12):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * number, np.uint8))
+            output.mux(streams["pictures"].encode(picture))
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 24_000), np.float32), "fltp", "mono")
+        sound.sample_rate = 48_000
+        output.mux(streams["sound"].encode(sound))
+        output.mux(streams["pictures"].encode() + streams["sound"].encode())
+    greys = [float(frame.image.float().mean()) for frame in peanut.read(path)]
+    assert np.allclose(greys, [20 * number for number in range(12)], atol=3)
+
+
 def test_reading_holds_one_frame(walker):
     source = VideoFile(str(walker.video))
     assert str(source) == f"read({str(walker.video)!r})"

@@ -180,7 +180,7 @@ def _pictures(
         except (av.error.FFmpegError, OSError) as error:
             damage.cut_off = str(error)
             packet = None
-        if packet is not None and packet.stream_index != stream.index:
+        if packet is not None and packet.stream.index != stream.index:
             damage.passed(packet)
             continue
         if packet is not None and packet.size:
