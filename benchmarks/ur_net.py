@@ -20,7 +20,7 @@ from torch import Tensor
 
 import peanut
 from benchmarks.plot import lines
-from peanut.stages.bidirectional_stream import MEMORY_STILL_LIVE
+from peanut.stages.bidirectional_stream import CHUNK_STILL, MEMORY_STILL_LIVE
 from peanut.stages.ur_net import BasicVSR, URNet
 
 SETTINGS: dict[str, dict[str, object]] = {
@@ -106,6 +106,8 @@ def flicker(out: Tensor, truth: Tensor, stage: URNet) -> str:
     if stage.latency is None:
         return "-"
     length = stage.latency + 1 - stage.lookahead if stage.lookahead else MEMORY_STILL_LIVE + 1
+    if stage.lookahead and stage.memory == "auto":
+        length = min(length, CHUNK_STILL)
     changes = torch.stack(
         [((b.int() - a.int()) - (d.int() - c.int())).abs().float().mean()
          for a, b, c, d in zip(out, out[1:], truth, truth[1:], strict=False)]

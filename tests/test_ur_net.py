@@ -1,5 +1,6 @@
 """The laws of streaming with narrow networks: whatever the chunks, the pixels are those of a plain computation."""
 
+import copy
 import os
 import re
 import subprocess
@@ -144,14 +145,45 @@ def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade)
         torch.testing.assert_close(out[begin + place], expected, rtol=0, atol=1e-4)
 
 
+class Drift(torch.nn.Module):
+    """Flow of 2 pixels between pictures that differ, none between equal ones."""
+
+    def forward(self, first, second):
+        moved = (first != second).flatten(1).any(dim=1).float()
+        return 2 * moved[:, None, None, None].expand(-1, 2, *first.shape[-2:])
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(("moves", "memory", "lookahead"), [(0.0, 60, 9), (1.1, 0, 7)], ids=["moving", "still"])
-def test_states_reach_as_far_as_the_motion_allows(name, moves, memory, lookahead, monkeypatch):
-    """No clip moves less than 0 or, as it is counted, more than 1 pixel per frame."""
-    monkeypatch.setattr("peanut.stages.bidirectional_stream.MOVES", moves)
-    network, frames = NETWORKS[name], clip(14)
-    out = streamed(network, frames, 2, 9, memory="auto", fade=2)
-    assert torch.equal(out, streamed(network, frames, 2, lookahead, memory=memory, fade=2))
+@pytest.mark.parametrize("fits", [True, False])
+def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
+    """14 pictures that move, 21 that do not: there a state reaches 14 pictures, but for one that still fits."""
+    monkeypatch.setattr("peanut.stages.bidirectional_stream.MISFIT", float("inf") if fits else 0.0)
+    network, frames = copy.deepcopy(NETWORKS[name]), clip(35)
+    network.spynet, frames[14:] = Drift(), frames[14]
+    out, far = streamed(network, frames, 7, 9, "auto"), streamed(network, frames, 7, 9, memory=60)
+    assert torch.equal(out[:14], far[:14])
+    if fits:
+        assert torch.equal(out, far)
+    else:
+        short = streamed(network, frames[14:], 7, 7, memory=0)[:14]
+        end = streamed(network, frames[21:], 7, 7, memory=None)[7:]  # no look-ahead: the past makes up for it
+        assert torch.equal(out[14:], torch.cat([short, end]))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_far_state_goes_on_where_its_pictures_fit_the_input(name, monkeypatch):
+    """What is compared: the pictures of a chunk, made as small as the input."""
+    network, frames = copy.deepcopy(NETWORKS[name]), clip(23)
+    network.spynet, frames[14:] = Drift(), frames[14]
+    far = streamed(network, frames, 7, 9, memory=60)[14:21]
+    short = streamed(network, frames[14:], 7, 7, memory=None)[:7]
+    misfits = [
+        F.interpolate(out, frames.shape[-2:], mode="bicubic", antialias=True).sub(frames[14:21]).square().mean()
+        for out in (far, short)
+    ]
+    for allowed, expected in ((1.01, far), (0.99, short)):
+        monkeypatch.setattr("peanut.stages.bidirectional_stream.MISFIT", allowed * float(misfits[0] / misfits[1]))
+        assert torch.equal(streamed(network, frames, 7, 9, "auto")[14:21], expected)
 
 
 def stage(name="BasicVSR", **options):

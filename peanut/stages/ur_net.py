@@ -25,7 +25,7 @@ DEFAULTS = {4: "basicvsrpp-reds4", 1: "basicvsrpp-decompress-3"}
 """The published weights that a scale stands for: enlarging, and restoring compressed video at its own size."""
 BUDGET = 4 * 2**30
 """Bytes that the features in a window may take before `tile="auto"` cuts the picture."""
-CHUNK = 7
+CHUNK = 14
 """Frames of a chunk, unless given."""
 OVERLAP = 16
 """Pixels that neighbouring tiles share, of the input."""
@@ -61,7 +61,7 @@ class URNet(Stage):
     model: str | Bidirectional | None = attrs.field(default=None, repr=_model_repr)
     scale: int | None = None
     chunk: int | Literal["whole"] | None = None
-    lookahead: int = 14
+    lookahead: int = 21
     memory: int | Literal["auto"] | None = "auto"
     fade: int = 7
     fidelity: float = 1.0
