@@ -32,6 +32,23 @@ def test_what_moves_otherwise_is_a_layer_of_its_own(camera, thing):
         np.testing.assert_allclose(moved, shift, atol=0.3)
 
 
+def test_layers_keep_their_places_and_what_is_hidden_moves_on():
+    first, second = pair((2, 1), (-5, 0))
+    hidden, slower = np.float64([[1, 0, 20], [0, 1, 0], [0, 0, 1]]), np.float64([[1, 0, -4], [0, 1, 0], [0, 0, 1]])
+    layers = motions(first, second, corners(first), 2, [np.eye(3), hidden, slower])
+    assert np.array_equal(layers[1], hidden)
+    moved = cv2.perspectiveTransform(np.float64([[[80, 60]]]), layers[2])[0, 0] - (80, 60)
+    np.testing.assert_allclose(moved, (-5, 0), atol=0.3)
+
+
+def test_the_place_of_what_is_hidden_is_given_up_when_it_is_needed():
+    first, second = pair((2, 1), (-5, 0))
+    hidden = np.float64([[1, 0, 20], [0, 1, 0], [0, 0, 1]])
+    layers = motions(first, second, corners(first), 1, [np.eye(3), hidden])
+    moved = cv2.perspectiveTransform(np.float64([[[80, 60]]]), layers[1])[0, 0] - (80, 60)
+    np.testing.assert_allclose(moved, (-5, 0), atol=0.3)
+
+
 def test_a_standing_camera_stands_whatever_moves_before_it():
     first, second = pair((0, 0), (5, 3))
     assert np.array_equal(motions(first, second, corners(first), most=0)[0], np.eye(3))

@@ -14,7 +14,9 @@ Array = npt.NDArray[Any]
 FEWEST = 8
 """Corners below which no transform is fitted."""
 ASIDE = 1.5
-"""Pixels from where the dominant motion leads at which a corner moves otherwise."""
+"""Pixels from where a motion leads at which a corner moves otherwise."""
+FOLLOWS = 4.0
+"""Pixels from where a motion led before within which a corner may still follow it."""
 STANDS = 0.03
 """Pixels that the corners of a standing camera's pictures move at most, in the median: a fit would let it tremble."""
 
@@ -80,24 +82,50 @@ def registered(grey: Array, other: Array, points: Array, least: float = 0.5) -> 
     return found if support >= max(FEWEST, least * len(points)) else None
 
 
-def motions(grey: Array, other: Array, points: Array, most: int) -> list[Array]:
-    """How a picture moves to its neighbour, in layers: the dominant motion, then those of what does not follow it.
+def motions(grey: Array, other: Array, points: Array, most: int, before: list[Array] | None = None) -> list[Array]:
+    """How a picture moves to its neighbour, in layers, the dominant motion first: each 3 3.
 
-    As `register`: the first a homography, at most `most` further ones similarities, each of 8 points at least that none
-    before explains.
+    As `register`: the first a homography, at most `most` further ones similarities, each of points that none before
+    explains. before: the layers from the picture to its neighbour on the other side, turned round. Every further one
+    of them keeps its place, fitted to what still follows it; one that nothing follows goes on as it was (what is
+    hidden moves on) until its place is needed. New ones take 8 points at least.
     """
     if len(points) < FEWEST:
-        return [np.eye(3)]
+        return [np.eye(3), *(before or [])[1:]]
     here, there = follow(grey, other, points, points)
     found, support = _fitted(here, there, "homography", grey.shape)
-    layers = [found if support else np.eye(3)]
-    while support and len(layers) <= most:
-        aside = np.linalg.norm(cv2.perspectiveTransform(here, found) - there, axis=(1, 2)) > ASIDE
-        here, there = here[aside], there[aside]
+    layers, idle = [found if support else np.eye(3)], []
+    here, there = _otherwise(here, there, layers[0])
+    for motion in (before or [])[1:]:
+        near = _apart(here, there, motion) < FOLLOWS
+        found, support = _fitted(here[near], there[near], "similarity", grey.shape)
+        if not support:
+            idle.append(len(layers))
+        layers.append(found if support else motion)
+        here, there = _otherwise(here, there, layers[-1])
+    while len(layers) - len(idle) <= most:
         found, support = _fitted(here, there, "similarity", grey.shape)
-        if support >= FEWEST:
+        if support < FEWEST:
+            break
+        here, there = _otherwise(here, there, found)
+        if len(layers) <= most:
             layers.append(found)
+        else:
+            layers[idle.pop(0)] = found
     return layers
+
+
+def _apart(here: Array, there: Array, motion: Array) -> Array:
+    """How far places lie from where a motion leads: n, pixels."""
+    if not len(here):
+        return np.zeros(0)
+    return np.asarray(np.linalg.norm(cv2.perspectiveTransform(here, motion) - there, axis=(1, 2)))
+
+
+def _otherwise(here: Array, there: Array, motion: Array) -> tuple[Array, Array]:
+    """The places that a motion does not explain."""
+    aside = _apart(here, there, motion) > ASIDE
+    return here[aside], there[aside]
 
 
 def _fit(grey: Array, other: Array, points: Array, start: Array, model: str, check: bool) -> tuple[Array, int]:

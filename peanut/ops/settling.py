@@ -10,10 +10,11 @@ Array = npt.NDArray[Any]
 
 PULL = 0.9
 """How much of a neighbouring frame's content is taken where both agree."""
-APART = 40.0
+APART = 78.0
 """Grey levels between both at which that falls by a factor of e."""
-UNDECIDED = 2.0
-"""Grey levels by which one way to the neighbour must be better than another to count e times as much."""
+UNDECIDED = 0.15
+"""Grey levels by which one way to the neighbour must be better than another to count e times as much, where the best
+one fits exactly; as many times more as that is off by grey levels."""
 SIDE = 21
 """Pixels per side over which contents are compared."""
 
@@ -30,7 +31,8 @@ def settle(picture: Array, hole: Array, neighbour: Array, ways: list[Array]) -> 
         cv2.remap(neighbour, at, none, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for at in ways
     ]
     apart = np.stack([cv2.blur(np.abs(one - picture).mean(axis=-1), (SIDE, SIDE))[hole] for one in carried])
-    shares = np.exp((apart.min(axis=0) - apart) / UNDECIDED)
+    best = apart.min(axis=0)
+    shares = np.exp((best - apart) / (UNDECIDED * (1 + best)))
     shares *= PULL * np.exp(-apart / APART) / shares.sum(axis=0)
     settled = picture[hole]
     for share, one in zip(shares, carried, strict=True):

@@ -139,10 +139,14 @@ class Scene:
         return self.flows[number]
 
     def motions_to(self, other: "Scene") -> list[Array]:
-        """How the picture moves to a neighbour, in layers, the dominant motion first: each 3 3."""
+        """How the picture moves to a neighbour, in layers, the dominant motion first: each 3 3.
+
+        What moves otherwise keeps its place in the list from neighbour to neighbour.
+        """
         number = other.frame.index
         if number not in self.motions:
-            self.motions[number] = motions(self.grey, other.grey, self.corners, LAYERS - 1)
+            before = [np.linalg.inv(motion) for motion in self.motions.get(2 * self.frame.index - number, [])]
+            self.motions[number] = motions(self.grey, other.grey, self.corners, LAYERS - 1, before)
             other.motions[self.frame.index] = [np.linalg.inv(motion) for motion in self.motions[number]]
         return self.motions[number]
 
@@ -206,11 +210,12 @@ def sources(
                 for one in (motion, *further):
                     yield distance, move(start, one), other
             if distance in preset.local:
-                yield distance, _aligned(scene, other, move(start, motion), box), other
+                for one in (motion, *further):
+                    yield distance, _aligned(scene, other, move(start, one), box), other
     if _travelled(walks[-1][1][0], scene.hole.shape) > STILL:
         return
     for other in references:
-        still = registered(scene.grey, other.grey, scene.corners)
+        still = registered(scene.grey, other.grey, scene.corners, least=0.2)
         if still is not None:
             distance = abs(scene.frame.index - other.frame.index)
             yield distance, move(start, still), other
