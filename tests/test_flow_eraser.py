@@ -64,6 +64,17 @@ def test_what_moves_otherwise_than_the_camera_is_followed_behind_the_hole():
     assert np.mean([psnr(f.numpy()[m], t[m]) for f, t, m in zip(erased, truth, masks, strict=True)]) > 25
 
 
+def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
+    truth = np.stack([np.tile(texture(20, 24), (8, 10, 1))] * 3)
+    masks = np.zeros(truth.shape[:3], bool)
+    masks[:, 62:98, 90:140] = True
+    erased = list(FlowEraser()(iter(clip(truth, masks))))
+    smooth = list(FlowEraser(preset="live")(iter(clip(truth, masks))))
+    for frame, plain, true, mask in zip(erased, smooth, truth, masks, strict=True):
+        assert psnr(frame.numpy()[mask], true[mask]) > 30 > psnr(plain.numpy()[mask], true[mask])
+        assert (frame.layers["filled_from"].numpy()[mask] == -1).all()
+
+
 def test_a_frame_with_nothing_masked_is_the_same_object():
     frames = clip(panning(3), np.zeros((3, 72, 96), bool))
     assert all(a is b for a, b in zip(FlowEraser()(iter(frames)), frames, strict=True))

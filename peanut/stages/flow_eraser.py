@@ -13,7 +13,8 @@ import torch
 from peanut.buffers import References, chunks, sliding
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.ops.blending import blend, surrounding_error, trust
+from peanut.ops.blending import Blend, blend, surrounding_error, trust
+from peanut.ops.exemplar import repeats
 from peanut.ops.inpainting import fill_smooth
 from peanut.ops.morphology import boxes
 from peanut.ops.optical_flow import grid, sample
@@ -29,6 +30,8 @@ MARGIN = 32
 """Pixels around a hole whose known content judges the candidates."""
 PER_FRAME = 0.1
 """Grey levels that a source costs for every frame of its distance."""
+REPEATED = 50
+"""Frames of distance that the same frame counts as, where it is shifted onto itself."""
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
 REFERENCE_EVERY = 10
@@ -43,8 +46,9 @@ class FlowEraser(Stage):
     frame, along the homography of the camera and the motions of up to two things that move otherwise, and along that
     homography with a flow of its own. Each source is judged, per pixel, by how well it shows what is known around the
     hole, and by its distance in time; the best are averaged, and give way to a smooth filling as far as they are in
-    doubt. What is left of a seam is spread over the hole, and every filled frame is drawn towards those before it and,
-    with "quality", the five after it, so that what wavers or is invented settles.
+    doubt; with "quality" a picture that repeats itself around the hole goes on inside it. What is left of a seam is
+    spread over the hole, and every filled frame is drawn towards those before it and, with "quality", the five after
+    it, so that what wavers or is invented settles.
     Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object.
 
     The layer `filled_from` (h w, int16) says where pixels come from: 0 the frame itself, n > 0 a frame n frames away,
@@ -158,13 +162,32 @@ def _fill(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...],
     """What stands behind the masked pixels of a box: n 3, float32, and from how many frames away: n, int16."""
     scene = window[number]
     hole = scene.hole[box]
-    target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
     band = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the rim, where seams are seen
     where = np.nonzero(band)
-    flat, inside = np.flatnonzero(band), hole[where]
+    inside, true = hole[where], scene.picture[box][..., :3]
+    mixed = fill_smooth(true.astype(np.float32), ~hole)[where]
+    origin = np.full(len(inside), -1, np.int16)
+    found = _judged(scene, box, band, sources(window, number, references, box))
+    share = np.zeros(len(inside), np.float32)
+    if found is not None:
+        share = trust(found[0], mixed, where, hole.shape)
+        origin[share > 0.5] = found[1][share > 0.5]
+    mixed = _repeated(scene, box, band, mixed, (share < 0.5) & inside)
+    if found is not None:
+        mixed = share[:, None] * found[0].colour + (1 - share[:, None]) * mixed
+    mixed += _seam(true[where] - mixed, inside, where, hole.shape)
+    return mixed[inside], origin[inside]
+
+
+def _judged(
+    scene: Scene, box: Box, band: Array, candidates: Iterator[tuple[int, Array, Scene]]
+) -> tuple[Blend, Array] | None:
+    """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any."""
+    hole, flat = scene.hole[box], np.flatnonzero(band)
+    target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
     colours, costs, distances = [], [], []
-    good = np.zeros(len(inside), np.int64)
-    for distance, at, other in sources(window, number, references, box):
+    good = np.zeros(len(flat), np.int64)
+    for distance, at, other in candidates:
         seen = sample(other.picture, at, padding="zeros")
         usable = seen[..., 3] == 255
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
@@ -175,16 +198,25 @@ def _fill(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...],
         good += usable & (error < FITS)
         if good.min() >= scene.preset.enough:
             break
-    true = scene.picture[box][..., :3]
-    smooth = fill_smooth(true.astype(np.float32), ~hole)[where]
     if not colours:
-        return smooth[inside], np.full(inside.sum(), -1, np.int16)
+        return None
     blended = blend(np.array(colours), np.array(costs))
-    share = trust(blended, smooth, where, hole.shape)
-    mixed = share[:, None] * blended.colour + (1 - share[:, None]) * smooth
-    mixed += _seam(true[where] - mixed, inside, where, hole.shape)
-    origin = np.where(share > 0.5, np.array(distances)[blended.best], -1).astype(np.int16)
-    return mixed[inside], origin[inside]
+    return blended, np.array(distances)[blended.best]
+
+
+def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array) -> Array:
+    """A smooth filling, n 3, where no frame shows a pixel as far as the picture does not repeat itself around it."""
+    if not scene.preset.repeats or not unseen.any():
+        return smooth
+    where, wanted = np.nonzero(band), np.zeros(scene.hole.shape, bool)
+    wanted[box][where] = unseen
+    shifts = repeats(scene.grey, ~scene.hole, wanted, scene.preset.repeats)
+    start: Array = grid(*box)
+    found = _judged(scene, box, band, ((REPEATED, start + np.array(shift, np.float32), scene) for shift in shifts))
+    if found is None:
+        return smooth
+    share = trust(found[0], smooth, where, scene.hole[box].shape)[:, None]
+    return np.asarray(share * found[0].colour + (1 - share) * smooth)
 
 
 def _seam(difference: Array, inside: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:

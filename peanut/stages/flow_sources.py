@@ -48,6 +48,8 @@ class Preset:
     """Candidates per pixel that fit well after which no farther frame is asked."""
     settles: int
     """Filled frames ahead with which a frame settles; those before it count without end."""
+    repeats: int
+    """Shifts of the frame onto itself that are tried where no frame shows anything."""
 
 
 PRESETS = {
@@ -61,6 +63,7 @@ PRESETS = {
         references=4,
         enough=24,
         settles=5,
+        repeats=8,
     ),
     "live": Preset(
         radius=7,
@@ -72,6 +75,7 @@ PRESETS = {
         references=0,
         enough=8,
         settles=0,
+        repeats=0,
     ),
 }
 
