@@ -37,8 +37,9 @@ SAME = 0.5
 """And below which a textured picture is the same even where a witness is masked: then its mask was wrong."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
-EDGE = 0.4
-"""Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn."""
+EDGE, EDGE_NEAR_CUT = 0.49, 0.4
+"""Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn; and where
+one side alone has witnesses, which miss more."""
 OUTLINE = 0.1
 """Radius within which colours decide on the outline, as a share of the root of a part's area."""
 NEAR = 0.05
@@ -115,15 +116,16 @@ class MovingObjects(Stage):
             number = core.start
             _look(window, preset.distances)
             scene = window[number]
-            scene.mask = self._clean(scene, _score(window, number))
+            edge = EDGE if all(_witnesses(window, scene)) else EDGE_NEAR_CUT
+            scene.mask = self._clean(scene, _score(window, number), edge)
             scene.views.clear()
             yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
 
-    def _clean(self, scene: _Scene, score: Array) -> Array:
+    def _clean(self, scene: _Scene, score: Array, edge: float) -> Array:
         """From a score to a mask, at the reduced size."""
         least = np.where(scene.flat, FLAT_TOUCHES, TOUCHES) * UNIT
         strongest = cv2.dilate(np.minimum(score, np.uint8(10 * UNIT)), np.ones((5, 5), np.uint8))
-        mask = without_specks(seeded((score > least) & (score >= EDGE * strongest), score > SURE * UNIT))
+        mask = without_specks(seeded((score > least) & (score >= edge * strongest), score > SURE * UNIT))
         least_area = self.min_area * mask.size
         near = grown(large_parts(mask, least_area), round(NEAR * max(mask.shape)))
         mask = large_parts(seeded(mask, near), least_area / 4, self.most)

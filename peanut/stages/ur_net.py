@@ -44,8 +44,9 @@ class URNet(Stage):
     chunk: frames that are computed together; "whole": a shot at once, as published.
     lookahead: frames after a chunk that its backward branches start from. 0 is live: chunks of one frame, unless given.
     memory: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
-        is carried for ever drifts. "auto": 60 while the picture moves; while it does not 0 (every chunk begins anew;
-        live 7), and only 7 frames of the look-ahead are used. None: it never begins anew.
+        is carried for ever drifts. "auto": 60 while the picture moves; while it does not, chunks of at most 7 frames
+        begin anew (live: after 8) and see 7 frames ahead, unless the state comes from moving pictures and still fits.
+        None: it never begins anew.
     fade: frames over which a chunk goes over into the next, within its look-ahead; live, an old state into a new one.
     fidelity: how much of the network's picture is taken, 0 to 1; the rest is the plain enlargement (bicubic).
     tile: the longest side, in pixels of the input, that is computed at once; "auto" cuts what would need much memory,
