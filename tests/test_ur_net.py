@@ -83,7 +83,8 @@ def recomputed(network, frames, chunk, lookahead):
 def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk):
     network, frames = NETWORKS[name], clip(length)
     whole = network(frames[None])[0]
-    torch.testing.assert_close(streamed(network, frames, None, 0), whole, rtol=0, atol=1e-4)
+    for memory in (None, 0, "auto"):
+        torch.testing.assert_close(streamed(network, frames, None, 0, memory), whole, rtol=0, atol=1e-4)
     ahead = max(0, length - chunk)
     torch.testing.assert_close(streamed(network, frames, chunk, ahead), whole, rtol=0, atol=1e-4)
 

@@ -79,7 +79,8 @@ class BidirectionalStream:
         memory: int | Literal["auto"] | None,
         fade: int,
     ) -> None:
-        self.network, self.chunk, self.lookahead, self.memory, self.fade = network, chunk, lookahead, memory, fade
+        self.network, self.chunk, self.lookahead, self.fade = network, chunk, lookahead, fade
+        self.memory = None if chunk is None else memory  # all at once: nothing is carried
         self._window: list[_Seen] = []
         self._newest: _Seen | None = None
         self._chain = _Chain()
@@ -155,7 +156,7 @@ class BidirectionalStream:
             return _Reach(most, MEMORY_MOVING, self._window, far=self.lookahead > 0)
         if not self.lookahead:
             return _Reach(most, MEMORY_STILL_LIVE, self._window)
-        usual = CHUNK_STILL if self.chunk is None else min(self.chunk, CHUNK_STILL)
+        usual = min(self.chunk or CHUNK_STILL, CHUNK_STILL)
         length, ahead = min(most, usual), min(self.lookahead, LOOKAHEAD_STILL)
         window = self._window[: length + ahead]
         return _Reach(length, usual + ahead - len(window), window)  # at the end of a shot the past makes up for it

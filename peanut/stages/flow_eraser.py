@@ -205,7 +205,7 @@ def _judged(
 
 
 def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array) -> Array:
-    """A smooth filling, n 3, where no frame shows a pixel as far as the picture does not repeat itself around it."""
+    """A smooth filling, n 3, and in it, where no frame shows a pixel, what the picture repeats around the hole."""
     if not scene.preset.repeats or not unseen.any():
         return smooth
     where, wanted = np.nonzero(band), np.zeros(scene.hole.shape, bool)
