@@ -22,6 +22,9 @@ FIRST, LAST, GONE = 187, 241, 217
 POST = {195: 248, 199: 242, 203: 241}
 """Left edge of the bollard's post in the frames marked by hand; it is 40 pixels wide, from row 170 down to 265."""
 
+FOOT = {195: np.s_[220:252, 205:243], 203: np.s_[222:272, 428:525]}
+"""Rows and columns around the foot that rests."""
+
 
 def main() -> None:
     cv2.setNumThreads(1)
@@ -42,8 +45,11 @@ def street(drawn: Path, bikes: str, preset: str) -> None:
     covered = [(found[index] & truth).sum() / truth.sum() for index, truth in truths.items()]
     false = [(found[index] & ~truth).sum() / (~truth).sum() for index, truth in truths.items()]
     post = [found[index][170:265, left : left + 40].mean() for index, left in POST.items()]
+    feet = [(found[index] & truths[index])[box].sum() / truths[index][box].sum() for index, box in FOOT.items()]
     late = sum(int(mask.sum()) for index, mask in found.items() if index >= GONE)
-    print(f"  street: coverage {np.mean(covered):.3f}, worst {min(covered):.3f};", end=" ")
+    print(
+        f"  street: coverage {np.mean(covered):.3f}, worst {min(covered):.3f}, resting foot {min(feet):.3f};", end=" "
+    )
     print(f"marked outside {np.mean(false):.2%}, worst {max(false):.2%};", end=" ")
     print(f"of the bollard's post {max(post):.2%};", end=" ")
     print(f"{late} pixels from frame {GONE} on; {seconds:.2f} s a frame", flush=True)

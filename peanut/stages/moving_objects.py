@@ -37,9 +37,8 @@ SAME = 0.5
 """And below which a textured picture is the same even where a witness is masked: then its mask was wrong."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
-EDGE, EDGE_NEAR_CUT = 0.49, 0.4
-"""Share of the largest distance within 2 pixels that belongs to the same thing: where a sharp edge is drawn; and where
-one side alone has witnesses, which miss more."""
+EDGE = 0.4
+"""Share of the largest distance within 2 pixels that belongs to the same thing, where few witnesses know little."""
 OUTLINE = 0.1
 """Radius within which colours decide on the outline, as a share of the root of a part's area."""
 NEAR = 0.05
@@ -52,9 +51,11 @@ class _Preset:
     """Longest side in pixels that is looked at; larger pictures are reduced."""
     distances: tuple[int, ...]
     """Frames between a frame and its witnesses: nearer ones than 5 still show a foot that rests."""
+    edge: float = EDGE
+    """As EDGE, where both sides have witnesses: where a sharp edge is drawn."""
 
 
-PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15)), "live": _Preset(320, (6, 10, 15))}
+PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "live": _Preset(320, (6, 10, 15))}
 
 
 @attrs.define(eq=False)
@@ -116,7 +117,7 @@ class MovingObjects(Stage):
             number = core.start
             _look(window, preset.distances)
             scene = window[number]
-            edge = EDGE if all(_witnesses(window, scene)) else EDGE_NEAR_CUT
+            edge = preset.edge if all(_witnesses(window, scene)) else EDGE
             scene.mask = self._clean(scene, _score(window, number), edge)
             scene.views.clear()
             yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
