@@ -75,6 +75,14 @@ def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
         assert (frame.layers["filled_from"].numpy()[mask] == -1).all()
 
 
+def test_a_pattern_goes_on_in_a_picture_that_is_reduced_to_find_it():
+    truth = np.tile(texture(71, 77), (4, 17, 1))[None, :260, :1300]
+    masks = np.zeros(truth.shape[:3], bool)
+    masks[:, 70:150, 500:600] = True
+    (frame,) = FlowEraser()(iter(clip(truth, masks)))
+    assert psnr(frame.numpy()[masks[0]], truth[masks]) > 30
+
+
 def test_a_frame_with_nothing_masked_is_the_same_object():
     frames = clip(panning(3), np.zeros((3, 72, 96), bool))
     assert all(a is b for a, b in zip(FlowEraser()(iter(frames)), frames, strict=True))

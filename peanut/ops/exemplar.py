@@ -16,9 +16,9 @@ Box = tuple[slice, slice]
 LONGEST = 640
 """Pixels of the longer side to which larger pictures are reduced for the search."""
 CELL, AROUND = 32, 8
-"""Pixels per side of the cells beside a hole that look for their like, and around them."""
+"""Pixels of the reduced picture per side of the cells that look for their like, and around each."""
 REACH, LEAST = 64, 6
-"""Pixels from which and up to which the like is sought."""
+"""Pixels of the reduced picture up to which, and from which on, the like is sought."""
 SHOWN = 0.2
 """Share of a cell that must be known."""
 
@@ -26,6 +26,7 @@ SHOWN = 0.2
 def repeats(grey: Array, known: Array, wanted: Array, most: int) -> list[tuple[int, int]]:
     """Shifts (x, y) that lead from what lies beside a hole to its like, the best first, at most `most`: pixels.
 
+    In pictures longer than 640 pixels they are whole multiples of the reduction, and off by half of it.
     grey: h w, uint8. known: h w, bool. wanted: h w, bool, the pixels of the hole in question.
     """
     factor = -(-max(grey.shape) // LONGEST)

@@ -22,7 +22,7 @@ from peanut.ops.registration import move
 from peanut.ops.settling import SIDE, settle
 from peanut.pipeline import Stage
 from peanut.stages.flow_estimators import FlowEstimator
-from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, sources
+from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, aligned, sources
 
 Array = npt.NDArray[Any]
 
@@ -211,8 +211,9 @@ def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array)
     where, wanted = np.nonzero(band), np.zeros(scene.hole.shape, bool)
     wanted[box][where] = unseen
     shifts = repeats(scene.grey, ~scene.hole, wanted, scene.preset.repeats)
-    start: Array = grid(*box)
-    found = _judged(scene, box, band, ((REPEATED, start + np.array(shift, np.float32), scene) for shift in shifts))
+    likes = [grid(*box) + np.array(shift, np.float32) for shift in shifts]
+    likes += [aligned(scene, scene, at, box) for at in likes]  # in perspective no shift fits everywhere
+    found = _judged(scene, box, band, ((REPEATED, at, scene) for at in likes))
     if found is None:
         return smooth
     share = trust(found[0], smooth, where, scene.hole[box].shape)[:, None]

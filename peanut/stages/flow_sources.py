@@ -49,7 +49,7 @@ class Preset:
     settles: int
     """Filled frames ahead with which a frame settles; those before it count without end."""
     repeats: int
-    """Shifts of the frame onto itself that are tried where no frame shows anything."""
+    """Shifts of the frame onto itself that are tried, as they are and aligned, where no frame shows anything."""
 
 
 PRESETS = {
@@ -215,7 +215,7 @@ def sources(
                     yield distance, move(start, one), other
             if distance in preset.local:
                 for one in (motion, *further):
-                    yield distance, _aligned(scene, other, move(start, one), box), other
+                    yield distance, aligned(scene, other, move(start, one), box), other
     if _travelled(walks[-1][1][0], scene.hole.shape) > STILL:
         return
     for other in references:
@@ -223,7 +223,7 @@ def sources(
         if still is not None:
             distance = abs(scene.frame.index - other.frame.index)
             yield distance, move(start, still), other
-            yield distance, _aligned(scene, other, move(start, still), box), other
+            yield distance, aligned(scene, other, move(start, still), box), other
 
 
 def _travelled(motion: Array, size: tuple[int, ...]) -> float:
@@ -232,7 +232,7 @@ def _travelled(motion: Array, size: tuple[int, ...]) -> float:
     return float(np.linalg.norm(cv2.perspectiveTransform(centre, motion) - centre) / max(size))
 
 
-def _aligned(scene: Scene, other: Scene, at: Array, box: Box) -> Array:
+def aligned(scene: Scene, other: Scene, at: Array, box: Box) -> Array:
     """Positions improved by the flow between a box and what is looked up there; smooth where that does not fit."""
     grey, seen = scene.grey[box], sample(other.grey, at)
     flow = dense_flow(grey, seen, "fast")
