@@ -4,10 +4,14 @@ python -m benchmarks.basicvsr_plusplus [FRAMES]
 """
 
 import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
 
 import torch
 from torch import Tensor
 
+import peanut
 from benchmarks.plain_basicvsr_plusplus import basicvsr_plusplus
 from benchmarks.ratio import ratio
 from peanut.devices import multiplies_bfloat16, place
@@ -46,6 +50,24 @@ def main(frames: int = 5) -> None:
         if multiplies_bfloat16(torch.device("cpu")):
             place(network, torch.device("cpu"), torch.bfloat16)
             print(f"BasicVSR++, bfloat16, against the same: {ratio(run, plain, rounds=3, tolerance=None)}", flush=True)
+            place(network, torch.device("cpu"), torch.float32)
+        freed = _seconds(plain)
+        if peanut.keep_memory():
+            ours, theirs = _seconds(run), _seconds(plain)
+            print(
+                f"BasicVSR++, float32, with memory kept, against the plain order without: {freed / ours:.2f}x,", end=" "
+            )
+            print(f"against it with memory kept as well: {theirs / ours:.2f}x")
+
+
+def _seconds(work: Callable[[], Tensor]) -> float:
+    """Median of three runs, after one that warms up."""
+    times = []
+    for _ in range(4):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return median(times[1:])
 
 
 def _drifting_noise(frames: int) -> Tensor:
