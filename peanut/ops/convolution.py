@@ -2,12 +2,14 @@
 
 On the CPU, for inference, two libraries that come with torch do it faster, with the same result to rounding:
 
-- float32, 3x3 and larger: NNPACK, by Winograd's minimal filtering (Lavin and Gray, CVPR 2016) or by FFT, in half
-  (3x3) or a quarter (7x7) of the time of a direct convolution. Contiguous tensors.
-- bfloat16, and what is left: oneDNN, in one pass with the activation and the sum, from weights that were reordered
-  once. Channels-last tensors.
+- float32, 5x5 and larger, and 3x3 where that is faster: NNPACK, by Winograd's minimal filtering (Lavin and Gray, CVPR
+  2016) or by FFT, with a half (3x3) to a quarter (7x7) of the multiplications. Contiguous tensors.
+- what is left: oneDNN, in one pass with the activation and the sum, from weights that were reordered once.
+  Channels-last tensors.
 """
 
+from functools import cache
+from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -34,16 +36,7 @@ def convolve(x: Tensor, conv: nn.Conv2d, activation: Activation | None = None, p
         return out
     if _minimal(x, conv):
         return _minimal_filtering(x, conv, activation, plus)
-    x = x.contiguous(memory_format=torch.channels_last)
-    slope = None if activation is None else getattr(activation, "negative_slope", 0.0)
-    kind = {None: "none", 0.0: "relu"}.get(slope, "leaky_relu")
-    scalars = [slope] if kind == "leaky_relu" else []
-    rest = (_pack(conv), conv.bias, list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
-    if plus is None:
-        out = torch.ops.mkldnn._convolution_pointwise(x, *rest, kind, scalars, "")
-    else:
-        out = torch.ops.mkldnn._convolution_pointwise.binary(x, plus, *rest, "add", 1.0, None, [], "")
-    return out
+    return _direct(x, conv, activation, plus)
 
 
 class Chain(nn.Sequential):
@@ -80,7 +73,26 @@ def _minimal(x: Tensor, conv: nn.Conv2d) -> bool:
     k = conv.kernel_size[0]
     plain = conv.stride == (1, 1) and conv.dilation == (1, 1) and conv.kernel_size == (k, k)
     usual = conv.padding == (k // 2, k // 2) and 3 <= k <= 7 and min(x.shape[-2:]) >= 16
-    return x.dtype == torch.float32 and plain and usual and torch._nnpack_available()
+    known = x.dtype == torch.float32 and plain and usual and torch._nnpack_available()
+    return known and (k > 3 or _minimal_3x3_is_faster())
+
+
+@cache
+@torch.inference_mode(False)
+@torch.no_grad()
+def _minimal_3x3_is_faster() -> bool:
+    """Tried once: NNPACK's vectors have 256 bits, and nothing tells whether the processor does 512 in the same time."""
+    with torch.random.fork_rng(devices=[]):
+        conv = nn.Conv2d(64, 64, 3, padding=1, dtype=torch.float32, device="cpu")
+    start = torch.ones(1, 64, 128, 128, dtype=torch.float32, device="cpu")
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(4):
+        for minimal, spent in seconds.items():
+            x, began = start, perf_counter()
+            for _ in range(4):
+                x = (_minimal_filtering if minimal else _direct)(x, conv, nn.ReLU(), None)
+            spent.append(perf_counter() - began)
+    return min(seconds[True]) < min(seconds[False])
 
 
 def _minimal_filtering(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:
@@ -99,6 +111,19 @@ def _minimal_filtering(x: Tensor, conv: nn.Conv2d, activation: Activation | None
         F.leaky_relu_(out, activation.negative_slope)
     elif activation is not None:
         out.relu_()
+    return out
+
+
+def _direct(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:
+    x = x.contiguous(memory_format=torch.channels_last)
+    slope = None if activation is None else getattr(activation, "negative_slope", 0.0)
+    kind = {None: "none", 0.0: "relu"}.get(slope, "leaky_relu")
+    scalars = [slope] if kind == "leaky_relu" else []
+    rest = (_pack(conv), conv.bias, list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+    if plus is None:
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, *rest, kind, scalars, "")
+    else:
+        out = torch.ops.mkldnn._convolution_pointwise.binary(x, plus, *rest, "add", 1.0, None, [], "")
     return out
 
 
