@@ -1,17 +1,19 @@
 """Whether this installation computes what the published networks compute.
 
-python -m peanut.conformance FOLDER [CASE...]
+python -m peanut.conformance [--device DEVICE] FOLDER [CASE...]
 
 A case is a description `NAME.json` (network, settings, tolerance, names and shapes of the checkpoint's tensors) and
 arrays `NAME.npz` (inputs and expected outputs). Its stand-in checkpoint has the published names and shapes, and values
 drawn again from a seed; a network that gives the expected arrays with it gives the published results with the published
 weights. For every array the largest absolute difference is printed, beside the tolerance. Exit status 1 if one is
-larger, if no case ran, or if a case that was named cannot run.
+larger, if no case ran, or if a case that was named cannot run. The networks run in float32 on the CPU or on DEVICE;
+on CUDA without TensorFloat-32, which rounds the factors to 10 bits.
 """
 
 import json
 import sys
 import zlib
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -22,9 +24,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from peanut.devices import pick_device, place
+from peanut.errors import UsageError
+
 Array = npt.NDArray[Any]
 Spec = Mapping[str, Any]
-Runner = Callable[[Spec, dict[str, Tensor], Mapping[str, Array]], dict[str, Tensor]]
+Runner = Callable[[Spec, dict[str, Tensor], Mapping[str, Array], torch.device], dict[str, Tensor]]
 
 
 def stand_in(name: str, shape: Sequence[int], rule: str, seed: int) -> Array:
@@ -71,42 +76,54 @@ def load(case: str, folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         return spec, {name: arrays[name] for name in arrays.files}
 
 
-def _spynet(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+def _spynet(
+    spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
     from peanut.networks.spynet import SPyNet
 
     network = SPyNet()
     network.load_state_dict(weights)
+    place(network, device, torch.float32)
     ends = [name.removeprefix("first") for name in arrays if name.startswith("first")]
     pairs = {f"flow{end}": (arrays[f"first{end}"], arrays[f"second{end}"]) for end in ends}
-    return {name: network(*map(torch.from_numpy, pair)) for name, pair in pairs.items()}
+    return {name: network(*(torch.from_numpy(picture).to(device) for picture in pair)) for name, pair in pairs.items()}
 
 
-def _basicvsr(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+def _basicvsr(
+    spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
     from peanut.networks.basicvsr import BasicVSR
 
     network = BasicVSR.like(weights)
     network.load_state_dict(weights)
-    frames = torch.from_numpy(arrays["frames"])
+    place(network, device, torch.float32)
+    frames = torch.from_numpy(arrays["frames"]).to(device)
     centre = len(frames) // 2
     return {"output": network(frames[None])[0, centre : centre + 1, :, ::2, ::2]}
 
 
-def _basicvsr_plusplus(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+def _basicvsr_plusplus(
+    spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
     from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 
     network = BasicVSRPlusPlus.like(weights)
     network.load_state_dict(weights)
-    return {"output": network(torch.from_numpy(arrays["frames"])[None])[0, :, :, ::2, ::2]}
+    place(network, device, torch.float32)
+    return {"output": network(torch.from_numpy(arrays["frames"]).to(device)[None])[0, :, :, ::2, ::2]}
 
 
-def _e2fgvi(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+def _e2fgvi(
+    spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
     from peanut.networks.e2fgvi import E2FGVI
 
     network = E2FGVI.like(weights)
     network.load_state_dict(weights)
+    place(network, device, torch.float32)
     if "protocol" in spec:
-        return {"completed": _inpainted(network, arrays["frames"], arrays["masks"])}
-    masked = torch.from_numpy(arrays["masked_frames"])[None]
+        return {"completed": _inpainted(network, arrays["frames"], arrays["masks"], device)}
+    masked = torch.from_numpy(arrays["masked_frames"]).to(device)[None]
     local = spec["settings"]["local_frames"]
     to_next, to_previous = network.flows(masked[:, :local])
     encoded = network.encode(masked[0])[None]
@@ -124,19 +141,20 @@ def _e2fgvi(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array])
     }
 
 
-def _samwise(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+def _samwise(
+    spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
     from peanut.networks.sam2 import normalised
     from peanut.networks.samwise import SAMWISE, MemoryBank
 
     settings = spec["settings"]
-    network = SAMWISE.like(
-        weights, decision_window=settings["cme_decision_window"], correction=settings["switch_mem"]
-    ).eval()
+    network = SAMWISE.like(weights, decision_window=settings["cme_decision_window"], correction=settings["switch_mem"])
     network.load_state_dict(weights)
-    frames = normalised(torch.from_numpy(arrays["frames"]))
+    place(network, device, torch.float32)
+    frames = normalised(torch.from_numpy(arrays["frames"]).to(device))
     h, w = frames.shape[-2:]
     frames = torch.nn.functional.pad(frames, (0, network.image_size - w, 0, network.image_size - h))
-    prompt, bank = network.prompt(torch.from_numpy(arrays["token_ids"])), MemoryBank()
+    prompt, bank = network.prompt(torch.from_numpy(arrays["token_ids"]).to(device)), MemoryBank()
     out: dict[str, Tensor] = {}
     steps, consulted = [], []
     for first in range(0, len(frames), settings["clip_length"]):
@@ -159,13 +177,13 @@ def _samwise(spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array]
     }
 
 
-def _inpainted(network: Any, frames: Array, masks: Array) -> Tensor:
+def _inpainted(network: Any, frames: Array, masks: Array, device: torch.device) -> Tensor:
     """The published test protocol over a whole clip, by the stage: n h w 3, uint8."""
     from peanut.frame import Frame
     from peanut.stages.nof_eraser import NOFEraser
 
     stage = NOFEraser(
-        network, lookahead=len(frames), max_references=None, region="full", device="cpu", dtype=torch.float32
+        network, lookahead=len(frames), max_references=None, region="full", device=device, dtype=torch.float32
     )
     clip = [
         Frame.from_numpy(frame, index=index, time=Fraction(index, 25), mask=mask > 0)
@@ -182,27 +200,27 @@ RUNNERS: dict[str, Runner] = {
     "e2fgvi_hq": _e2fgvi,
     "samwise": _samwise,
 }
-"""How the cases of each network are run: (description, checkpoint, arrays) -> the arrays that are compared."""
+"""How the cases of each network are run: (description, checkpoint, arrays, device) -> the arrays that are compared."""
 
 
-def differences(spec: Spec, arrays: Mapping[str, Array]) -> dict[str, float]:
+def differences(spec: Spec, arrays: Mapping[str, Array], device: torch.device) -> dict[str, float]:
     """The largest absolute difference to each expected array of a case. Raises ValueError if one has another shape."""
     with torch.no_grad():
-        results = RUNNERS[spec["network"]](spec, checkpoint(spec), arrays)
+        results = RUNNERS[spec["network"]](spec, checkpoint(spec), arrays, device)
     found = {}
     for name, result in results.items():
         expected = arrays[name]
         if tuple(result.shape) != expected.shape:
             raise ValueError(f"{name} must have the shape {expected.shape}, got {tuple(result.shape)}.")
-        difference = np.abs(result.double().numpy() - expected.astype(np.float64))
+        difference = np.abs(result.cpu().double().numpy() - expected.astype(np.float64))
         found[name] = float(difference.max(initial=0.0))  # NaN stays NaN
     return found
 
 
-def run(case: str, folder: Path) -> Iterator[tuple[str, bool]]:
+def run(case: str, folder: Path, device: torch.device) -> Iterator[tuple[str, bool]]:
     """Run one case: for every array a line of text, and whether it is within the tolerance."""
     spec, arrays = load(case, folder)
-    for name, difference in differences(spec, arrays).items():
+    for name, difference in differences(spec, arrays, device).items():
         fits = difference <= spec["tolerance"]
         yield (
             f"{case:28} {name:24} {difference:.2e} (at most {spec['tolerance']:.0e}) {'ok' if fits else 'NOT OK'}",
@@ -212,14 +230,21 @@ def run(case: str, folder: Path) -> Iterator[tuple[str, bool]]:
 
 def main(arguments: Sequence[str]) -> int:
     """The command: 0 if every array of every case that ran is within its tolerance."""
-    if not arguments:
-        print(__doc__)
-        return 2
-    folder, named = Path(arguments[0]), list(arguments[1:])
+    parser = ArgumentParser("python -m peanut.conformance", description=__doc__, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("case", nargs="*")
+    parser.add_argument("--device", default="cpu")
+    asked = parser.parse_args(arguments)
+    folder, named = asked.folder, asked.case
+    try:
+        device = pick_device(asked.device)
+    except UsageError as error:
+        parser.error(str(error))
     known = sorted(path.stem for path in folder.glob("*.json") if path.with_suffix(".npz").is_file())
     if missing := [case for case in named if case not in known]:
         print(f"no case called {', '.join(missing)} in {folder}. There: {', '.join(known) or 'none'}.", file=sys.stderr)
         return 1
+    torch.backends.cudnn.allow_tf32 = False
     verdicts = []
     for case in named or known:
         network = json.loads((folder / f"{case}.json").read_text())["network"]
@@ -227,7 +252,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{case:28} no network called {network!r} yet")
             verdicts += [False] if named else []
             continue
-        for line, fits in run(case, folder):
+        for line, fits in run(case, folder, device):
             print(line, flush=True)
             verdicts.append(fits)
     if not verdicts:
