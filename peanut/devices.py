@@ -56,8 +56,8 @@ def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Mo
     for tensor in _tensors_of(network):
         kept = torch.float32 if id(tensor) in exact else dtype
         tensor.data = tensor.data.to(device, kept if tensor.is_floating_point() else tensor.dtype)
-    if device.type == "cuda":
-        network.to(memory_format=torch.channels_last)
+        if device.type == "cuda" and tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)
 
 

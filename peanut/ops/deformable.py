@@ -26,9 +26,11 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
     if x.is_cuda:
         from torchvision.ops import deform_conv2d as kernel
 
-        moved, modulated = offset.to(x.dtype), mask.to(x.dtype)
-        out: Tensor = kernel(x, moved, weight, bias, padding=weight.shape[-1] // 2, mask=modulated)
-        return out
+        exact = (
+            tensor.float() for tensor in (x, offset, weight, bias)
+        )  # it has no bfloat16, and offsets are positions
+        out: Tensor = kernel(*exact, padding=weight.shape[-1] // 2, mask=mask.float())
+        return out.to(x.dtype)
     if not serves(x, offset, mask, weight):
         return _sampled(x, offset, mask, weight, bias, groups)
     return _in_strips(
