@@ -1,9 +1,9 @@
 """The three learned stages on an accelerator: milliseconds per frame and peak memory, streaming, transfers included.
 
-python -m benchmarks.accelerator [PART...] [-- FRAMES]    parts: ur_net, nof_eraser, p_mask, quality
+python -m benchmarks.accelerator [PART...] [-- FRAMES [WEIGHTS]]    parts: ur_net, nof_eraser, p_mask, quality
 
 Weights are stand-ins (they change neither time nor memory), except for `quality`: the published BasicVSR on the first
-15 of FRAMES (a video) reduced four times, as whole clip, against the frames themselves.
+15 of FRAMES (a video) reduced four times, as whole clip, against the frames themselves. WEIGHTS: its file.
 """
 
 import sys
@@ -95,13 +95,13 @@ def p_mask() -> None:
             cost(f"P-MASK, Hiera-{size.upper()}, {shown}", stage, 32, (432, 768))
 
 
-def quality(video: str) -> None:
+def quality(video: str, model: str = "basicvsr-reds4") -> None:
     truth = torch.stack([frame.image for frame, _ in zip(peanut.read(video), range(15), strict=False)])
     half = [side // 4 for side in truth.shape[-2:]]
     small = F.interpolate(truth / 255, half, mode="bicubic", antialias=True, align_corners=False)
     frames = [Frame(index=n, time=Fraction(n, 25), image=x) for n, x in enumerate((255 * small).round().byte())]
     for dtype in (torch.float32, torch.bfloat16):
-        stage = URNet("basicvsr-reds4", chunk="whole", memory=None, device=DEVICE, dtype=dtype)
+        stage = URNet(model, chunk="whole", memory=None, device=DEVICE, dtype=dtype)
         outputs = torch.stack([frame.image.cpu() for frame in stage(iter(frames))])
         print(f"basicvsr-reds4, whole clip, {dtype}: {decibels(outputs[7], truth[7]):.3f} dB on frame 7,", end=" ")
         print(f"{decibels(outputs, truth):.3f} dB over all")

@@ -26,9 +26,7 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
     if x.is_cuda:
         from torchvision.ops import deform_conv2d as kernel
 
-        exact = (
-            tensor.float() for tensor in (x, offset, weight, bias)
-        )  # it has no bfloat16, and offsets are positions
+        exact = (tensor.float() for tensor in (x, offset, weight, bias))  # bfloat16 it cannot; offsets are positions
         out: Tensor = kernel(*exact, padding=weight.shape[-1] // 2, mask=mask.float())
         return out.to(x.dtype)
     if not serves(x, offset, mask, weight):
