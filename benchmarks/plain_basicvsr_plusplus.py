@@ -35,16 +35,16 @@ def trunk(weights: Weights, name: str, x: Tensor) -> Tensor:
 
 def warp(x: Tensor, flow: Tensor, padding: str = "zeros") -> Tensor:
     h, w = x.shape[-2:]
-    rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    rows, columns = torch.meshgrid(torch.arange(h, device=x.device), torch.arange(w, device=x.device), indexing="ij")
     grid = torch.stack([columns, rows], dim=-1).float() + flow.permute(0, 2, 3, 1)
-    grid = 2 * grid / torch.tensor([max(w - 1, 1), max(h - 1, 1)]) - 1
+    grid = 2 * grid / grid.new_tensor([max(w - 1, 1), max(h - 1, 1)]) - 1
     return F.grid_sample(x, grid, padding_mode=padding, align_corners=True)
 
 
 def spynet(weights: Weights, first: Tensor, second: Tensor) -> Tensor:
     h, w = first.shape[-2:]
     size = (h + 31) // 32 * 32, (w + 31) // 32 * 32
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    mean, std = first.new_tensor([0.485, 0.456, 0.406]), first.new_tensor([0.229, 0.224, 0.225])
     firsts, seconds = [], []
     for x, levels in ((first, firsts), (second, seconds)):
         x = F.interpolate(x, size, mode="bilinear", align_corners=False)
