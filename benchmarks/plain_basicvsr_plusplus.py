@@ -60,7 +60,7 @@ def spynet(weights: Weights, first: Tensor, second: Tensor) -> Tensor:
             x = convolution(weights, f"spynet.basic_module.{level}.basic_module.{layer}.conv", x)
             x = F.relu(x) if layer < 4 else x
         flow = flow + x
-    scale = torch.tensor([w / size[1], h / size[0]]).view(1, 2, 1, 1)
+    scale = flow.new_tensor([w / size[1], h / size[0]]).view(1, 2, 1, 1)
     return F.interpolate(flow, (h, w), mode="bilinear", align_corners=False) * scale
 
 
