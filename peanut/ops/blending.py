@@ -27,15 +27,15 @@ BEST = 16
 def surrounding_error(candidate: Array, target: Array, known: Array) -> Array:
     """How badly a candidate shows what is known around each pixel: h w, float32, mean grey levels, the nearest first.
 
-    candidate, target: h w, uint8. known: h w, bool, where both show the scene. The error is carried inwards by box
+    candidate, target: h w, uint8. known: h w, float32, 0 to 1, how much each pixel counts: 0 where not both show the
+    scene. The error is carried inwards by box
     filters of 9, 33 and 129 pixels, each counting a tenth of the one before.
     """
-    weight = known.astype(np.float32)
-    total, share = np.full_like(weight, NOTHING_KNOWN * 1e-6), np.full_like(weight, 1e-6)
-    error = cv2.absdiff(candidate, target) * weight
+    total, share = np.full_like(known, NOTHING_KNOWN * 1e-6), np.full_like(known, 1e-6)
+    error = cv2.absdiff(candidate, target) * known
     for side, counts in SCALES:
         total += counts * cv2.blur(error, (side, side), borderType=cv2.BORDER_CONSTANT)
-        share += counts * cv2.blur(weight, (side, side), borderType=cv2.BORDER_CONSTANT)
+        share += counts * cv2.blur(known, (side, side), borderType=cv2.BORDER_CONSTANT)
     return np.asarray(total / share)
 
 

@@ -22,7 +22,7 @@ from peanut.ops.registration import move
 from peanut.ops.settling import SIDE, settle
 from peanut.pipeline import Stage
 from peanut.stages.flow_estimators import FlowEstimator
-from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, aligned, sources
+from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, Source, aligned, sources
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +32,8 @@ PER_FRAME = 0.1
 """Grey levels that a source costs for every frame of its distance."""
 REPEATED = 50
 """Frames of distance that the same frame counts as, where it is shifted onto itself."""
+OTHERWISE = 0.1
+"""How much of a source counts for or against it that does not move with the layer that led there."""
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
 REFERENCE_EVERY = 10
@@ -179,22 +181,23 @@ def _fill(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...],
     return mixed[inside], origin[inside]
 
 
-def _judged(
-    scene: Scene, box: Box, band: Array, candidates: Iterator[tuple[int, Array, Scene]]
-) -> tuple[Blend, Array] | None:
+def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -> tuple[Blend, Array] | None:
     """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any."""
     hole, flat = scene.hole[box], np.flatnonzero(band)
     target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
     colours, costs, distances = [], [], []
     good = np.zeros(len(flat), np.int64)
-    for distance, at, other in candidates:
-        seen = sample(other.picture, at, padding="zeros")
+    for source in candidates:
+        seen = sample(source.frame.picture, source.at, padding="zeros")
         usable = seen[..., 3] == 255
-        error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, usable & ~hole)
+        speaks = (usable & ~hole).astype(np.float32)
+        if source.follows is not None:
+            speaks[sample(source.follows.view(np.uint8), source.at, nearest=True) == 0] *= OTHERWISE
+        error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, speaks)
         usable, error = usable.ravel()[flat], error.ravel()[flat]
         colours.append(seen.reshape(-1, 4)[flat, :3])
-        costs.append(np.where(usable, error + np.float32(PER_FRAME * distance), np.float32(np.inf)))
-        distances.append(distance)
+        costs.append(np.where(usable, error + np.float32(PER_FRAME * source.distance), np.float32(np.inf)))
+        distances.append(source.distance)
         good += usable & (error < FITS)
         if good.min() >= scene.preset.enough:
             break
@@ -213,7 +216,7 @@ def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array)
     shifts = repeats(scene.grey, ~scene.hole, wanted, scene.preset.repeats)
     likes = [grid(*box) + np.array(shift, np.float32) for shift in shifts]
     likes += [aligned(scene, scene, at, box) for at in likes]  # in perspective no shift fits everywhere
-    found = _judged(scene, box, band, ((REPEATED, at, scene) for at in likes))
+    found = _judged(scene, box, band, (Source(REPEATED, at, scene) for at in likes))
     if found is None:
         return smooth
     share = trust(found[0], smooth, where, scene.hole[box].shape)[:, None]

@@ -24,6 +24,12 @@ UNTRUSTED = 8
 """Pixels around a hole in which the flow is bent by what fills the hole."""
 LAYERS = 3
 """Motions between neighbours that are followed by themselves: the camera's, and what moves otherwise."""
+ALIKE = 1.25
+"""How many times the error of the layer that fits best another may have, for the picture to follow it as well."""
+SURE = 1.0
+"""And how many grey levels more."""
+SIDE = 15
+"""Pixels per side over which that error is taken."""
 STILL = 0.05
 """Share of the picture by which the camera may have moved over the window for frames before it to be asked."""
 
@@ -80,6 +86,19 @@ PRESETS = {
 }
 
 
+@attrs.frozen(eq=False)
+class Source:
+    """Where the pixels of a box lie in another frame."""
+
+    distance: int
+    """Frames."""
+    at: Array
+    """h w 2, float32, pixels of the other frame."""
+    frame: "Scene"
+    follows: Array | None = None
+    """Where the other frame moves with the layer that led there: h w, bool; None: all of it speaks for the source."""
+
+
 @attrs.define(eq=False)
 class Scene:
     """A frame in the window, with what was computed for it once."""
@@ -91,6 +110,7 @@ class Scene:
     """What measures the flow to neighbours; None: DIS, as the preset says."""
     flows: dict[int, Array] = attrs.field(factory=dict)
     motions: dict[int, list[Array]] = attrs.field(factory=dict)
+    _misfits: dict[int, list[Array]] = attrs.field(factory=dict)
     _picture: Array | None = None
     _grey: Array | None = None
     _corners: Array | None = None
@@ -154,6 +174,32 @@ class Scene:
             other.motions[self.frame.index] = [np.linalg.inv(motion) for motion in self.motions[number]]
         return self.motions[number]
 
+    def follows(self, layer: int, neighbours: list["Scene"]) -> Array | None:
+        """Where the picture moves with a layer as well as with any: h w, bool; None if there is but one.
+
+        Every layer is judged by the neighbour that fits it better: what moves may be hidden in the other.
+        """
+        misfits = [each for each in map(self._misfits_to, neighbours) if len(each) > layer]
+        if not misfits or len(misfits[0]) < 2:
+            return None
+        own = np.minimum.reduce([each[layer] for each in misfits])
+        least = np.minimum.reduce([one for each in misfits for one in each])
+        return np.asarray(own <= ALIKE * least + SURE)
+
+    def _misfits_to(self, other: "Scene") -> list[Array]:
+        """How badly each layer leads to a neighbour: h w, float32, grey levels; inf where little is known."""
+        number = other.frame.index
+        if number not in self._misfits:
+            start = grid(*(slice(0, n) for n in self.hole.shape))
+            self._misfits[number] = []
+            for motion in self.motions_to(other):
+                seen = sample(other.picture, move(start, motion), padding="zeros")
+                known = ((seen[..., 3] == 255) & ~self.hole).astype(np.float32)
+                apart = cv2.absdiff(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), self.grey) * known
+                misfit, share = (cv2.blur(each, (SIDE, SIDE)) for each in (apart, known))
+                self._misfits[number].append(np.where(share > 0.1, misfit / np.maximum(share, 0.1), np.float32(np.inf)))
+        return self._misfits[number]
+
     def motion_to(self, other: "Scene", guess: Array) -> Array:
         """The dominant motion to a frame farther off, from a guess: 3 3."""
         number = other.frame.index
@@ -189,10 +235,8 @@ def _lands_in(other: Scene, flow: Array) -> Array:
     return sample(other.around.view(np.uint8), start + flow, nearest=True) > 0
 
 
-def sources(
-    window: tuple[Scene, ...], number: int, references: tuple[Scene, ...], box: Box
-) -> Iterator[tuple[int, Array, Scene]]:
-    """Where the pixels of a box lie in other frames, nearest first: (distance in frames, positions, frame)."""
+def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...], box: Box) -> Iterator[Source]:
+    """Where the pixels of a box lie in other frames, nearest first."""
     scene, start = window[number], grid(*box)
     preset = scene.preset
     walks = {step: (start, [np.eye(3)] * LAYERS) for step in (-1, 1)}
@@ -205,25 +249,28 @@ def sources(
             layers = [after @ before for before, after in zip(layers, window[here].motions_to(other), strict=False)]
             if distance <= preset.chained:
                 at = at + sample(window[here].flow_to(other), at)
-                yield distance, at, other
+                yield Source(distance, at, other)
             walks[step] = at, layers
-            motion, *further = layers
             if distance in preset.direct:
-                motion = scene.motion_to(other, motion)
-            if distance in preset.plain | preset.direct:
-                for one in (motion, *further):
-                    yield distance, move(start, one), other
+                layers = [scene.motion_to(other, layers[0]), *layers[1:]]
+            ways = [move(start, motion) for motion in layers]
+            follow: list[Array | None] = [None] * len(layers)
             if distance in preset.local:
-                for one in (motion, *further):
-                    yield distance, aligned(scene, other, move(start, one), box), other
+                beside = [window[n] for n in (there - 1, there + 1) if 0 <= n < len(window) and n != number]
+                follow = [other.follows(layer, beside) for layer in range(len(layers))]
+            if distance in preset.plain | preset.direct:
+                yield from (Source(distance, at, other, each) for at, each in zip(ways, follow, strict=True))
+            if distance in preset.local:
+                for at, each in zip(ways, follow, strict=True):
+                    yield Source(distance, aligned(scene, other, at, box), other, each)
     if _travelled(walks[-1][1][0], scene.hole.shape) > STILL:
         return
     for other in references:
         still = registered(scene.grey, other.grey, scene.corners, least=0.2)
         if still is not None:
             distance = abs(scene.frame.index - other.frame.index)
-            yield distance, move(start, still), other
-            yield distance, aligned(scene, other, move(start, still), box), other
+            yield Source(distance, move(start, still), other)
+            yield Source(distance, aligned(scene, other, move(start, still), box), other)
 
 
 def _travelled(motion: Array, size: tuple[int, ...]) -> float:
