@@ -179,8 +179,8 @@ class Scene:
 
         Every layer is judged by the neighbour that fits it better: what moves may be hidden in the other.
         """
-        misfits = [each for each in map(self._misfits_to, neighbours) if len(each) > layer]
-        if not misfits or len(misfits[0]) < 2:
+        misfits = [self._misfits_to(other) for other in neighbours if len(self.motions_to(other)) > max(layer, 1)]
+        if not misfits:
             return None
         own = np.minimum.reduce([each[layer] for each in misfits])
         least = np.minimum.reduce([one for each in misfits for one in each])
