@@ -9,6 +9,7 @@ from peanut import UsageError
 from peanut.frame import Frame
 from peanut.stages.flow_eraser import FlowEraser
 from peanut.stages.flow_estimators import DIS
+from peanut.stages.flow_sources import PRESETS, Scene
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
@@ -62,6 +63,23 @@ def test_what_moves_otherwise_than_the_camera_is_followed_behind_the_hole():
         masks[t, 18:54, 6 + 3 * t : 26 + 3 * t] = True
     erased = list(FlowEraser()(iter(clip(truth, masks))))
     assert np.mean([psnr(f.numpy()[m], t[m]) for f, t, m in zip(erased, truth, masks, strict=True)]) > 25
+
+
+def test_a_layer_is_told_by_what_moves_with_it():
+    camera, board = texture(72, 140), texture(40, 160, seed=1)
+    pictures = np.stack([camera[:, 2 * t : 2 * t + 96] for t in range(3)])
+    for t in range(3):
+        pictures[t, 30:70, 20:80] = board[:, 60 - 4 * t : 120 - 4 * t]
+    masks = np.zeros((3, 72, 96), bool)
+    masks[1, 4:20, 4:20] = True
+    before, scene, after = (Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(pictures, masks))
+    with_camera, with_board = (scene.follows(layer, [before, after]) for layer in (0, 1))
+    outside, on_board = np.s_[4:22, 30:90], np.s_[42:60, 35:65]
+    assert with_camera[outside].all()
+    assert with_board[on_board].all()
+    assert with_camera[on_board].mean() < 0.05
+    assert with_board[outside].mean() < 0.05
+    assert before.follows(0, [before]) is None  # one layer: nothing to tell
 
 
 def test_a_pattern_goes_on_where_no_frame_ever_shows_it():

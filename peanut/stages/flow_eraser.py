@@ -32,6 +32,8 @@ PER_FRAME = 0.1
 """Grey levels that a source costs for every frame of its distance."""
 REPEATED = 50
 """Frames of distance that the same frame counts as, where it is shifted onto itself."""
+ALIGNED = 4
+"""How many of those shifts, the best, are tried aligned as well."""
 OTHERWISE = 0.1
 """How much of a source counts for or against it that does not move with the layer that led there."""
 FITS = 2.0
@@ -215,7 +217,7 @@ def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array)
     wanted[box][where] = unseen
     shifts = repeats(scene.grey, ~scene.hole, wanted, scene.preset.repeats)
     likes = [grid(*box) + np.array(shift, np.float32) for shift in shifts]
-    likes += [aligned(scene, scene, at, box) for at in likes]  # in perspective no shift fits everywhere
+    likes += [aligned(scene, scene, at, box) for at in likes[:ALIGNED]]  # in perspective no shift fits everywhere
     found = _judged(scene, box, band, (Source(REPEATED, at, scene) for at in likes))
     if found is None:
         return smooth

@@ -55,7 +55,7 @@ class Preset:
     settles: int
     """Filled frames ahead with which a frame settles; those before it count without end."""
     repeats: int
-    """Shifts of the frame onto itself that are tried, as they are and aligned, where no frame shows anything."""
+    """Shifts of the frame onto itself that are tried where no frame shows anything."""
 
 
 PRESETS = {
