@@ -31,12 +31,16 @@ PARALLAX = 1.1
 """Pixels per frame that a still thing may move against the dominant motion."""
 SURE, LIKELY = 4.0, 2.0
 """Distances, in units of the registration's noise, above which content is new, and above which it probably is."""
+MOST = 10
+"""And above which it makes no difference any more."""
 TOUCHES, FLAT_TOUCHES = 1.0, 0.9
 """And above which it is new, textured or flat, if it touches what is."""
 SAME = 0.5
 """And below which a textured picture is the same even where a witness is masked: then its mask was wrong."""
 FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
+WITHIN = 5
+"""Pixels within what moves in the frames before and after, from where on all moves."""
 EDGE = 0.4
 """Share of the largest distance within 2 pixels that belongs to the same thing, where few witnesses know little."""
 OUTLINE = 0.1
@@ -125,7 +129,7 @@ class MovingObjects(Stage):
     def _clean(self, scene: _Scene, score: Array, edge: float) -> Array:
         """From a score to a mask, at the reduced size."""
         least = np.where(scene.flat, FLAT_TOUCHES, TOUCHES) * UNIT
-        strongest = cv2.dilate(np.minimum(score, np.uint8(10 * UNIT)), np.ones((5, 5), np.uint8))
+        strongest = cv2.dilate(np.minimum(score, np.uint8(MOST * UNIT)), np.ones((5, 5), np.uint8))
         mask = without_specks(seeded((score > least) & (score >= edge * strongest), score > SURE * UNIT))
         least_area = self.min_area * mask.size
         near = grown(large_parts(mask, least_area), round(NEAR * max(mask.shape)))
@@ -197,9 +201,7 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
         score = np.where(joined | ~known, score, np.minimum(score, unseen))
     previous = window[number - 1].mask if number else None
     if previous is not None and previous.any():
-        rows, columns = (slice(0, n) for n in scene.grey.shape)
-        flow = dense_flow(scene.grey, window[number - 1].grey, "fast")
-        carried = sample(previous.astype(np.uint8), grid(rows, columns) + flow, nearest=True) > 0
+        carried = _carried(scene, window[number - 1], previous)
         against = words if len(sides) > 1 else _reports(scene, telling[0], masks)
         held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in against])
         firm = np.minimum.reduce(
@@ -207,10 +209,22 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
         )
         keep = carried & (score != BLIND) & (firm > LIKELY * UNIT)
         score = np.where(keep, held, score)  # followed: one side's word is not enough to let go
+        if number + 1 < len(window):
+            after = window[number + 1]
+            lasting = carried & _carried(scene, after, _guess(window, after))
+            inner = cv2.erode(lasting.view(np.uint8), np.ones((2 * WITHIN + 1, 2 * WITHIN + 1), np.uint8)) > 0
+            score = np.where(inner & (score != BLIND), np.maximum(score, np.uint8(MOST * UNIT)), score)
         unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
     score = np.where(score == BLIND, unseen, score)
     score = np.where(score == BLIND, 0, score).astype(np.uint8)
     return _by_colour(scene, score)
+
+
+def _carried(scene: _Scene, other: _Scene, mask: Array) -> Array:
+    """The mask of a neighbouring frame, carried along by flow: h w, bool."""
+    start = grid(*(slice(0, n) for n in scene.grey.shape))
+    at = start + dense_flow(scene.grey, other.grey, "fast")
+    return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
 
 
 def _by_colour(scene: _Scene, score: Array) -> Array:
