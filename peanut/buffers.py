@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from itertools import groupby, islice
 from operator import attrgetter
 from queue import SimpleQueue
-from threading import Semaphore, Thread
+from threading import Thread
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
@@ -142,14 +142,17 @@ def prefetch(items: Iterable[T], n: int) -> Iterator[T]:
     if n < 1:
         raise ValueError(f"prefetch: n must be at least 1, got {n}.")
     ready: SimpleQueue[Any] = SimpleQueue()
-    room, end, closing = Semaphore(n - 1), object(), False
+    room: SimpleQueue[None] = SimpleQueue()  # a semaphore's lock can stay held when Ctrl-C comes while it is taken
+    for _ in range(n - 1):
+        room.put(None)
+    end, closing = object(), False
 
     def work() -> None:
         try:
             for item in items:
                 ready.put(item)
                 del item  # held by the queue alone
-                room.acquire()
+                room.get()
                 if closing:
                     return
             ready.put(end)
@@ -162,10 +165,10 @@ def prefetch(items: Iterable[T], n: int) -> Iterator[T]:
         while (item := ready.get()) is not end:
             if isinstance(item, _Failed):
                 raise item.error
-            room.release()
+            room.put(None)
             yield item
             del item
     finally:
         closing = True
-        room.release()
+        room.put(None)
         thread.join()

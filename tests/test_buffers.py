@@ -1,4 +1,7 @@
 import gc
+import signal
+import subprocess
+import sys
 import threading
 import traceback
 import weakref
@@ -183,6 +186,30 @@ def test_closing_prefetch_ends_its_thread_at_once(taken, n):
     assert list(islice(items, taken)) == list(range(taken))
     items.close()
     assert threading.active_count() == before
+
+
+INTERRUPTED = """
+import random, signal
+from itertools import count
+from peanut.buffers import prefetch
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C does
+random.seed(0)
+for _ in range(500):
+    items = prefetch(count(), 4)
+    next(items)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-3))
+        for _ in items:
+            pass
+    except KeyboardInterrupt:
+        items.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_prefetch_closes_wherever_an_interrupt_finds_it():
+    subprocess.run([sys.executable, "-c", INTERRUPTED], check=True, timeout=60)
 
 
 def test_prefetch_refuses_an_empty_queue():
