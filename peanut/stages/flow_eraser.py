@@ -61,7 +61,8 @@ class FlowEraser(Stage):
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
     "live" looks 7 frames far.
     flow: what measures the dense flow between neighbours (it gets them grey, their holes filled smoothly); None: DIS.
-    Latency: 35 frames (live: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows.
+    Latency: 35 frames (live: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
+    "quality" and things that move in layers 24 more.
     Raises UsageError for a frame without a mask.
     """
 
