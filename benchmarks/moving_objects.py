@@ -29,17 +29,17 @@ FOOT = {195: np.s_[220:252, 205:243], 203: np.s_[222:272, 428:525]}
 def main() -> None:
     cv2.setNumThreads(1)
     clips, bikes = Path(sys.argv[1]), sys.argv[2]
-    for preset in ("quality", "live"):
-        print(f"preset={preset!r}")
-        street(clips / "bikes-man", bikes, preset)
+    for stage in (peanut.MovingObjects(), peanut.MovingObjects(shadows=True), peanut.MovingObjects(preset="live")):
+        print(f"preset={stage.preset!r}, shadows={stage.shadows}")
+        street(clips / "bikes-man", bikes, stage)
         for name in ("tennis", "bmx-trees"):
-            subject(clips / name, preset)
+            subject(clips / name, stage)
 
 
-def street(drawn: Path, bikes: str, preset: str) -> None:
+def street(drawn: Path, bikes: str, stage: peanut.MovingObjects) -> None:
     frames = list(islice(peanut.read(bikes), FIRST, LAST + 1))
     start = process_time()
-    found = {frame.index: frame.mask.numpy() for frame in peanut.MovingObjects(preset=preset)(iter(frames))}
+    found = {frame.index: frame.mask.numpy() for frame in stage(iter(frames))}
     seconds = (process_time() - start) / len(frames)
     truths = {int(path.stem): cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in sorted(drawn.glob("*.png"))}
     covered = [(found[index] & truth).sum() / truth.sum() for index, truth in truths.items()]
@@ -55,9 +55,9 @@ def street(drawn: Path, bikes: str, preset: str) -> None:
     print(f"{late} pixels from frame {GONE} on; {seconds:.2f} s a frame", flush=True)
 
 
-def subject(folder: Path, preset: str) -> None:
+def subject(folder: Path, stage: peanut.MovingObjects) -> None:
     given = [frame.mask.numpy() for frame in peanut.read(folder / "frames") | peanut.masks(folder / "masks")]
-    moving = peanut.read(folder / "frames") | peanut.MovingObjects(preset=preset)
+    moving = peanut.read(folder / "frames") | stage
     found = [frame.mask.numpy() for frame in moving]
     line = []
     for pixels in (0, 1, 2):  # as `grow` does it

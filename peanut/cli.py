@@ -59,15 +59,17 @@ def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> Any:
+def _finder(masks: str | None, moving: bool, prompt: str | None, shadows: bool, grow: int) -> Any:
     """The stage that makes the masks; exactly one way must be given."""
     if [masks is not None, moving, prompt is not None].count(True) != 1:
         raise UsageError("say what to remove in one of three ways: --masks PATH, --moving or --prompt TEXT.")
+    if shadows and not moving:
+        raise UsageError("--shadows goes with --moving alone: other masks are taken as they are.")
     if prompt is not None:
         return peanut.PMask(prompt, grow=grow)
     if masks is not None:
         return peanut.masks(masks) | peanut.grow(grow) if grow else peanut.masks(masks)
-    return peanut.MovingObjects(grow=grow) if grow else peanut.MovingObjects()
+    return peanut.MovingObjects(grow=grow, shadows=shadows)
 
 
 @cli.command()
@@ -76,6 +78,7 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, grow: int) -> A
 @click.option("--masks", metavar="PATH", help="Masks made before: a video or a folder of pictures, white = remove.")
 @click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
 @click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (P-MASK: fetches weights).")
+@click.option("--shadows", is_flag=True, help="With --moving: and the shadows of what moves.")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option(
     "--model",
@@ -104,6 +107,7 @@ def erase(
     masks: str | None,
     moving: bool,
     prompt: str | None,
+    shadows: bool,
     grow: int,
     model: str,
     crf: int,
@@ -116,7 +120,7 @@ def erase(
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv --grow 2
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
-    finder = _finder(masks, moving, prompt, grow)
+    finder = _finder(masks, moving, prompt, shadows, grow)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
     eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
     pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
@@ -128,6 +132,7 @@ def erase(
 @_writing
 @click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion.")
 @click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights).")
+@click.option("--shadows", is_flag=True, help="With --moving: and the shadows of what moves.")
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option("--overlay", is_flag=True, help="Write the video with the masks tinted, to look at them.")
 def masks(
@@ -140,6 +145,7 @@ def masks(
     dry_run: bool,
     moving: bool,
     prompt: str | None,
+    shadows: bool,
     grow: int,
     overlay: bool,
 ) -> None:
@@ -150,7 +156,7 @@ def masks(
     peanut masks street.mp4 -o masks.mkv --prompt "the man in the red jacket"
     peanut masks street.mp4 -o look.mp4 --moving --overlay
     """
-    finder = _finder(None, moving, prompt, grow)
+    finder = _finder(None, moving, prompt, shadows, grow)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size) | peanut.prefetch(4) | finder
     if overlay:
         sink = peanut.write(output, overwrite=overwrite)

@@ -63,6 +63,7 @@ def test_info(walker):
         (("erase", "{video}", "-o", "out.mp4"), "say what to remove in one of three ways"),
         (("erase", "{video}", "-o", "out.mp4", "--moving", "--masks", "m"), "say what to remove in one of three ways"),
         (("erase", "{video}", "-o", "out.mp4", "--prompt", " "), "the prompt is empty"),
+        (("erase", "{video}", "-o", "out.mp4", "--masks", "m", "--shadows"), "--shadows goes with --moving alone"),
         (("erase", "nowhere.mp4", "-o", "out.mp4", "--moving"), "nowhere.mp4"),
         (("erase", "{video}", "-o", "out.xyz", "--moving"), "out.xyz"),
         (("erase", "{video}", "-o", "{video}", "--moving"), "exists"),

@@ -36,9 +36,26 @@ def test_a_walker_is_found_in_every_frame(rests):
     assert np.mean([false_share(a, b) for a, b in zip(found, truth, strict=True)]) < 0.03
 
 
-def test_a_moving_camera_alone_gives_empty_masks():
-    frames = [Frame.from_numpy(p, index=i) for i, p in enumerate(panning(20, 120, 160))]
-    assert not any(f.mask.any() for f in MovingObjects()(iter(frames)))
+def test_a_shadow_is_masked_on_demand():
+    frames, truth = walker(32)
+    shadow = np.zeros_like(truth)
+    for dy in range(20):  # it falls to the side, from where the walker stands
+        shadow |= np.roll(truth, (28 + dy, 10 + 2 * dy), axis=(1, 2)) & ~truth
+    shadow[:, :72] = False
+    pictures = [np.where(s[..., None], f.numpy() * 0.75, f.numpy()) for f, s in zip(frames, shadow, strict=True)]
+    frames = [Frame.from_numpy(p.astype(np.uint8), index=i) for i, p in enumerate(pictures)]
+    found, without = ([f.mask.numpy() for f in MovingObjects(shadows=on)(iter(frames))] for on in (True, False))
+    assert np.mean([coverage(a, b) for a, b in zip(found, shadow, strict=True)]) > 0.9
+    assert np.mean([coverage(a, b) for a, b in zip(without, shadow, strict=True)]) < 0.5
+    assert np.mean([false_share(a, b | c) for a, b, c in zip(found, truth, shadow, strict=True)]) < 0.06  # the rim
+
+
+@pytest.mark.parametrize("fades", [0, 0.4])
+@pytest.mark.parametrize("shadows", [False, True])
+def test_a_moving_camera_alone_gives_empty_masks(shadows, fades):
+    light = 1 - fades * np.linspace(0, 1, 20)[:, None, None, None]
+    frames = [Frame.from_numpy(p, index=i) for i, p in enumerate((panning(20, 120, 160) * light).astype(np.uint8))]
+    assert not any(f.mask.any() for f in MovingObjects(shadows=shadows)(iter(frames)))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
@@ -56,7 +73,7 @@ def test_the_same_frames_give_the_same_masks():
     assert all(torch.equal(a.mask, b.mask) for a, b in zip(stage(iter(frames)), stage(iter(frames)), strict=True))
 
 
-@pytest.mark.parametrize("wrong", [{"most": 0}, {"min_area": 1.5}, {"grow": -1}, {"grow": 1.5}])
+@pytest.mark.parametrize("wrong", [{"most": 0}, {"min_area": 1.5}, {"grow": -1}, {"grow": 1.5}, {"shadows": 1}])
 def test_wrong_settings_are_refused_when_built(wrong):
     with pytest.raises((ValueError, TypeError)):
         MovingObjects(**wrong)

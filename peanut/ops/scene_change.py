@@ -25,6 +25,10 @@ ALIKE = 0.6
 """Correlation above which two textures are one."""
 TEXTURE = 1.5
 """Deviation, in units of the noise, above which there is a texture."""
+DARKER, DARKEST = 0.91, 0.4
+"""Between which factors of brightness something lies in a shadow."""
+HUE = 0.12
+"""How far these factors may lie apart from colour to colour."""
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -93,6 +97,23 @@ def shaded(other: Array, picture: Array, noise: float) -> Array:
     gain = np.clip((mean_x + 1) / (mean_y + 1), SHADE, 1 / SHADE)
     gain = np.where(same & rough, gain, np.float32(1))
     return np.asarray(np.clip(other * gain[..., None] + 0.5, 0, 255).astype(np.uint8))
+
+
+def darkened(picture: Array, other: Array, known: Array) -> Array:
+    """Where `picture` shows what `other` shows, only darker, as in a shadow: h w, bool.
+
+    picture, other: h w 3, uint8, aligned. known: h w, bool: where there is something to compare; the median of what is
+    known is the change of exposure, which is no shadow. Brightness is the mean over 5x5 pixels.
+    """
+    if not known.any():
+        return np.zeros(known.shape, bool)
+    here, there = (cv2.blur(x, (5, 5)).astype(np.float32) + 1 for x in (picture, other))
+    factors = here / there
+    red, green, blue = cv2.split(factors)
+    apart = worst_channel(factors) - cv2.min(cv2.min(red, green), blue)
+    factor = (red + green + blue) / 3
+    factor /= np.median(factor[known])
+    return np.asarray((factor > DARKEST) & (factor < DARKER) & (apart < HUE))
 
 
 def worst_channel(difference: Array) -> Array:

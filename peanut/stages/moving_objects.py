@@ -16,7 +16,7 @@ from peanut.ops.guided_filter import guided_filter
 from peanut.ops.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
 from peanut.ops.optical_flow import dense_flow, grid, sample
 from peanut.ops.registration import corners, register
-from peanut.ops.scene_change import BLIND, UNIT, compare, median, ranked
+from peanut.ops.scene_change import BLIND, UNIT, compare, darkened, median, ranked
 from peanut.pipeline import Stage
 
 Array = npt.NDArray[Any]
@@ -41,6 +41,8 @@ FLAT = 5.0
 """Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
 WITHIN = 5
 """Pixels within what moves in the frames before and after, from where on all moves."""
+IN_SHADOW = 0.34
+"""Share of the witnesses that must show a place brighter than it is, and at least two, so that a shadow lies there."""
 EDGE = 0.4
 """Share of the largest distance within 2 pixels that belongs to the same thing, where few witnesses know little."""
 OUTLINE = 0.1
@@ -105,6 +107,8 @@ class MovingObjects(Stage):
     min_area: parts smaller than this share of the picture are left out; near a larger part a quarter of it suffices.
     grow: pixels added around what was found.
     preset: "live" looks at half the size and half the witnesses, in a fifth of the time, and finds less.
+    shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
+        dark things is then marked with them.
     Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
     """
 
@@ -114,6 +118,7 @@ class MovingObjects(Stage):
     min_area: float = attrs.field(default=0.002, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
     grow: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
     preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
+    shadows: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         preset = PRESETS[self.preset]
@@ -123,6 +128,8 @@ class MovingObjects(Stage):
             scene = window[number]
             edge = preset.edge if all(_witnesses(window, scene)) else EDGE
             scene.mask = self._clean(scene, _score(window, number), edge)
+            if self.shadows:
+                scene.mask = seeded(scene.mask | without_specks(_shadows(window, scene)), scene.mask)
             scene.views.clear()
             yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
 
@@ -203,21 +210,40 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
     if previous is not None and previous.any():
         carried = _carried(scene, window[number - 1], previous)
         against = words if len(sides) > 1 else _reports(scene, telling[0], masks)
-        held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in against])
-        firm = np.minimum.reduce(
-            [ranked(_reports(scene, others, masks))[min(FIRM, len(others)) - 1] for others in telling]
-        )
-        keep = carried & (score != BLIND) & (firm > LIKELY * UNIT)
-        score = np.where(keep, held, score)  # followed: one side's word is not enough to let go
+        firm = [ranked(_reports(scene, others, masks))[min(FIRM, len(others)) - 1] for others in telling]
+        score = _followed(score, carried, against, np.minimum.reduce(firm))
         if number + 1 < len(window):
             after = window[number + 1]
-            lasting = carried & _carried(scene, after, _guess(window, after))
-            inner = cv2.erode(lasting.view(np.uint8), np.ones((2 * WITHIN + 1, 2 * WITHIN + 1), np.uint8)) > 0
-            score = np.where(inner & (score != BLIND), np.maximum(score, np.uint8(MOST * UNIT)), score)
+            score = _inner(score, carried & _carried(scene, after, _guess(window, after)))
         unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
     score = np.where(score == BLIND, unseen, score)
     score = np.where(score == BLIND, 0, score).astype(np.uint8)
     return _by_colour(scene, score)
+
+
+def _followed(score: Array, carried: Array, against: list[Array], firm: Array) -> Array:
+    """A score that one side's word alone is not enough to lower where a mask is carried along."""
+    held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in against])
+    return np.where(carried & (score != BLIND) & (firm > LIKELY * UNIT), held, score)
+
+
+def _inner(score: Array, lasting: Array) -> Array:
+    """A score that says that all moves well inside what moves before and after."""
+    inner = cv2.erode(lasting.view(np.uint8), np.ones((2 * WITHIN + 1, 2 * WITHIN + 1), np.uint8)) > 0
+    return np.where(inner & (score != BLIND), np.maximum(score, np.uint8(MOST * UNIT)), score)
+
+
+def _shadows(window: tuple[_Scene, ...], scene: _Scene) -> Array:
+    """Where enough witnesses that are not masked show the same brighter: h w, bool."""
+    asked, brighter = (np.zeros(scene.grey.shape, np.uint8) for _ in range(2))
+    others = [other for side in _witnesses(window, scene) for other in side]
+    masks = {other.frame.index: _guess(window, other) for other in others}
+    for other, report in zip(others, _reports(scene, others, masks), strict=True):
+        known = report != BLIND
+        seen = sample(other.picture, scene.views[other.frame.index].at)
+        asked += known
+        brighter += known & darkened(scene.picture, seen, known)
+    return np.asarray((brighter >= 2) & (brighter >= IN_SHADOW * asked))
 
 
 def _carried(scene: _Scene, other: _Scene, mask: Array) -> Array:
