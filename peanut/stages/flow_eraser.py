@@ -36,6 +36,8 @@ ALIGNED = 4
 """How many of those shifts, the best, are tried aligned as well."""
 OTHERWISE = 0.1
 """How much of a source counts for or against it that does not move with the layer that led there."""
+PER_STRAY = 1.0
+"""Grey levels that a source costs for every pixel by which flow strayed from all layers on the way to it."""
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
 REFERENCE_EVERY = 10
@@ -197,6 +199,8 @@ def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -
         if source.follows is not None:
             speaks[sample(source.follows.view(np.uint8), source.at, nearest=True) == 0] *= OTHERWISE
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, speaks)
+        if source.strays is not None:
+            error += np.float32(PER_STRAY) * source.strays
         usable, error = usable.ravel()[flat], error.ravel()[flat]
         colours.append(seen.reshape(-1, 4)[flat, :3])
         costs.append(np.where(usable, error + np.float32(PER_FRAME * source.distance), np.float32(np.inf)))

@@ -30,6 +30,8 @@ SURE = 1.0
 """And how many grey levels more."""
 SIDE = 15
 """Pixels per side over which that error is taken."""
+BENT = 5.0
+"""Pixels, at most, by which a step of flow counts as leaving all layers."""
 STILL = 0.05
 """Share of the picture by which the camera may have moved over the window for frames before it to be asked."""
 
@@ -97,6 +99,8 @@ class Source:
     frame: "Scene"
     follows: Array | None = None
     """Where the other frame moves with the layer that led there: h w, bool; None: all of it speaks for the source."""
+    strays: Array | None = None
+    """How far, in pixels, completed flow strayed from all layers on the way: h w, float32; None: there is but one."""
 
 
 @attrs.define(eq=False)
@@ -240,6 +244,7 @@ def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...
     scene, start = window[number], grid(*box)
     preset = scene.preset
     walks = {step: (start, [np.eye(3)] * LAYERS) for step in (-1, 1)}
+    strays: dict[int, Array | None] = {-1: None, 1: None}
     for distance in range(1, preset.radius + 1):
         for step in walks:
             here, there = number + step * (distance - 1), number + step * distance
@@ -248,8 +253,12 @@ def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...
             other, (at, layers) = window[there], walks[step]
             layers = [after @ before for before, after in zip(layers, window[here].motions_to(other), strict=False)]
             if distance <= preset.chained:
-                at = at + sample(window[here].flow_to(other), at)
-                yield Source(distance, at, other)
+                flow = sample(window[here].flow_to(other), at)
+                if len(window[here].motions_to(other)) > 1:
+                    strayed = _strays(window[here], other, at, flow)
+                    strays[step] = strayed if strays[step] is None else strays[step] + strayed
+                at = at + flow
+                yield Source(distance, at, other, strays=strays[step])
             walks[step] = at, layers
             if distance in preset.direct:
                 layers = [scene.motion_to(other, layers[0]), *layers[1:]]
@@ -271,6 +280,17 @@ def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...
             distance = abs(scene.frame.index - other.frame.index)
             yield Source(distance, move(start, still), other)
             yield Source(distance, aligned(scene, other, move(start, still), box), other)
+
+
+def _strays(scene: Scene, other: Scene, at: Array, flow: Array) -> Array:
+    """How far the flow to a neighbour, where it was completed, is from every layer's: h w, float32, pixels.
+
+    Where layers meet in a hole, flow that goes smoothly from one over into the other is nobody's.
+    """
+    ways = [move(at, motion) - at - flow for motion in scene.motions_to(other)]
+    apart = np.minimum.reduce([np.hypot(way[..., 0], way[..., 1]) for way in ways])
+    completed = sample(scene.around.view(np.uint8), at, nearest=True) > 0
+    return np.where(completed, np.minimum(apart, np.float32(BENT)), np.float32(0))
 
 
 def _travelled(motion: Array, size: tuple[int, ...]) -> float:
