@@ -36,7 +36,7 @@ ALIGNED = 4
 """How many of those shifts, the best, are tried aligned as well."""
 OTHERWISE = 0.1
 """How much of a source counts for or against it that does not move with the layer that led there."""
-PER_STRAY = 1.0
+PER_STRAY = 2.0
 """Grey levels that a source costs for every pixel by which flow strayed from all layers on the way to it."""
 FITS = 2.0
 """Grey levels of error around a hole up to which a candidate fits well."""
