@@ -64,7 +64,7 @@ class FlowEraser(Stage):
     "live" looks 7 frames far.
     flow: what measures the dense flow between neighbours (it gets them grey, their holes filled smoothly); None: DIS.
     Latency: 35 frames (live: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
-    "quality" and things that move in layers 24 more.
+    "quality" and things that move in layers 6 more.
     Raises UsageError for a frame without a mask.
     """
 

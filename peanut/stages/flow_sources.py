@@ -30,6 +30,8 @@ SURE = 1.0
 """And how many grey levels more."""
 SIDE = 15
 """Pixels per side over which that error is taken."""
+UNIT, UNKNOWN = 8, 255
+"""It is kept in eighths of grey levels, in one byte; the largest means unknown, or too much to matter."""
 BENT = 5.0
 """Pixels, at most, by which a step of flow counts as leaving all layers."""
 STILL = 0.05
@@ -188,10 +190,10 @@ class Scene:
             return None
         own = np.minimum.reduce([each[layer] for each in misfits])
         least = np.minimum.reduce([one for each in misfits for one in each])
-        return np.asarray(own <= ALIKE * least + SURE)
+        return np.asarray(own <= np.float32(ALIKE) * least + np.float32(SURE * UNIT))
 
     def _misfits_to(self, other: "Scene") -> list[Array]:
-        """How badly each layer leads to a neighbour: h w, float32, grey levels; inf where little is known."""
+        """How badly each layer leads to a neighbour: h w, uint8, in UNITs of a grey level."""
         number = other.frame.index
         if number not in self._misfits:
             start = grid(*(slice(0, n) for n in self.hole.shape))
@@ -201,7 +203,8 @@ class Scene:
                 known = ((seen[..., 3] == 255) & ~self.hole).astype(np.float32)
                 apart = cv2.absdiff(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), self.grey) * known
                 misfit, share = (cv2.blur(each, (SIDE, SIDE)) for each in (apart, known))
-                self._misfits[number].append(np.where(share > 0.1, misfit / np.maximum(share, 0.1), np.float32(np.inf)))
+                misfit = np.where(share > 0.1, UNIT * misfit / np.maximum(share, 0.1), UNKNOWN)
+                self._misfits[number].append(np.minimum(misfit, UNKNOWN).astype(np.uint8))
         return self._misfits[number]
 
     def motion_to(self, other: "Scene", guess: Array) -> Array:
