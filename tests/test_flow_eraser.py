@@ -7,9 +7,10 @@ import torch
 
 from peanut import UsageError
 from peanut.frame import Frame
+from peanut.ops.morphology import grown
 from peanut.stages.flow_eraser import FlowEraser
 from peanut.stages.flow_estimators import DIS
-from peanut.stages.flow_sources import PRESETS, Scene
+from peanut.stages.flow_sources import PRESETS, Scene, sources
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
@@ -65,14 +66,19 @@ def test_what_moves_otherwise_than_the_camera_is_followed_behind_the_hole():
     assert np.mean([psnr(f.numpy()[m], t[m]) for f, t, m in zip(erased, truth, masks, strict=True)]) > 25
 
 
-def test_a_layer_is_told_by_what_moves_with_it():
+def two_layers() -> np.ndarray:
+    """A board that moves 4 pixels per frame to the right before a background that moves 2 to the left."""
     camera, board = texture(72, 140), texture(40, 160, seed=1)
     pictures = np.stack([camera[:, 2 * t : 2 * t + 96] for t in range(3)])
     for t in range(3):
         pictures[t, 30:70, 20:80] = board[:, 60 - 4 * t : 120 - 4 * t]
+    return pictures
+
+
+def test_a_layer_is_told_by_what_moves_with_it():
     masks = np.zeros((3, 72, 96), bool)
     masks[1, 4:20, 4:20] = True
-    before, scene, after = (Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(pictures, masks))
+    before, scene, after = (Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks))
     with_camera, with_board = (scene.follows(layer, [before, after]) for layer in (0, 1))
     outside, on_board = np.s_[4:22, 30:90], np.s_[42:60, 35:65]
     assert with_camera[outside].all()
@@ -80,6 +86,16 @@ def test_a_layer_is_told_by_what_moves_with_it():
     assert with_camera[on_board].mean() < 0.05
     assert with_board[outside].mean() < 0.05
     assert before.follows(0, [before]) is None  # one layer: nothing to tell
+
+
+def test_flow_between_two_layers_strays():
+    masks = np.zeros((3, 72, 96), bool)
+    masks[1, 18:42, 36:60] = True
+    scenes = tuple(Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks))
+    to_next = next(source for source in sources(scenes, 1, (), np.s_[0:72, 0:96]) if source.frame is scenes[2])
+    along_edge, outside = np.s_[28:32, 46:50], ~grown(masks[1], 8)
+    assert 1.5 < to_next.strays[along_edge].min() <= to_next.strays.max() < 4  # half of the 6 pixels between them is 3
+    assert (to_next.strays[outside] == 0).all()
 
 
 def test_a_pattern_goes_on_where_no_frame_ever_shows_it():

@@ -199,8 +199,7 @@ def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -
         if source.follows is not None:
             speaks[sample(source.follows.view(np.uint8), source.at, nearest=True) == 0] *= OTHERWISE
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, speaks)
-        if source.strays is not None:
-            error += np.float32(PER_STRAY) * source.strays
+        error += PER_STRAY * source.strays
         usable, error = usable.ravel()[flat], error.ravel()[flat]
         colours.append(seen.reshape(-1, 4)[flat, :3])
         costs.append(np.where(usable, error + np.float32(PER_FRAME * source.distance), np.float32(np.inf)))

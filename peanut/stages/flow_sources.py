@@ -101,8 +101,8 @@ class Source:
     frame: "Scene"
     follows: Array | None = None
     """Where the other frame moves with the layer that led there: h w, bool; None: all of it speaks for the source."""
-    strays: Array | None = None
-    """How far, in pixels, completed flow strayed from all layers on the way: h w, float32; None: there is but one."""
+    strays: Array | float = 0.0
+    """How far, in pixels, completed flow strayed from all layers on the way: h w, float32."""
 
 
 @attrs.define(eq=False)
@@ -246,23 +246,21 @@ def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...
     """Where the pixels of a box lie in other frames, nearest first."""
     scene, start = window[number], grid(*box)
     preset = scene.preset
-    walks = {step: (start, [np.eye(3)] * LAYERS) for step in (-1, 1)}
-    strays: dict[int, Array | None] = {-1: None, 1: None}
+    walks: dict[int, tuple[Array, list[Array], Array | float]]
+    walks = {step: (start, [np.eye(3)] * LAYERS, 0.0) for step in (-1, 1)}
     for distance in range(1, preset.radius + 1):
         for step in walks:
             here, there = number + step * (distance - 1), number + step * distance
             if not 0 <= there < len(window):
                 continue
-            other, (at, layers) = window[there], walks[step]
+            other, (at, layers, strayed) = window[there], walks[step]
             layers = [after @ before for before, after in zip(layers, window[here].motions_to(other), strict=False)]
             if distance <= preset.chained:
                 flow = sample(window[here].flow_to(other), at)
-                if len(window[here].motions_to(other)) > 1:
-                    strayed = _strays(window[here], other, at, flow)
-                    strays[step] = strayed if strays[step] is None else strays[step] + strayed
+                strayed = strayed + _strays(window[here], other, at, flow)
                 at = at + flow
-                yield Source(distance, at, other, strays=strays[step])
-            walks[step] = at, layers
+                yield Source(distance, at, other, strays=strayed)
+            walks[step] = at, layers, strayed
             if distance in preset.direct:
                 layers = [scene.motion_to(other, layers[0]), *layers[1:]]
             ways = [move(start, motion) for motion in layers]
@@ -285,11 +283,13 @@ def sources(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...
             yield Source(distance, aligned(scene, other, move(start, still), box), other)
 
 
-def _strays(scene: Scene, other: Scene, at: Array, flow: Array) -> Array:
-    """How far the flow to a neighbour, where it was completed, is from every layer's: h w, float32, pixels.
+def _strays(scene: Scene, other: Scene, at: Array, flow: Array) -> Array | float:
+    """How far the flow to a neighbour, where it was completed, is from every layer's: h w, float32, pixels; 0 for one.
 
     Where layers meet in a hole, flow that goes smoothly from one over into the other is nobody's.
     """
+    if len(scene.motions_to(other)) == 1:
+        return 0.0
     ways = [move(at, motion) - at - flow for motion in scene.motions_to(other)]
     apart = np.minimum.reduce([np.hypot(way[..., 0], way[..., 1]) for way in ways])
     completed = sample(scene.around.view(np.uint8), at, nearest=True) > 0
