@@ -109,10 +109,10 @@ def darkened(picture: Array, other: Array, known: Array) -> Array:
         return np.zeros(known.shape, bool)
     here, there = (cv2.blur(x, (5, 5)).astype(np.float32) + 1 for x in (picture, other))
     factors = here / there
+    factors /= np.median(factors[known])
     red, green, blue = cv2.split(factors)
     apart = worst_channel(factors) - cv2.min(cv2.min(red, green), blue)
     factor = (red + green + blue) / 3
-    factor /= np.median(factor[known])
     return np.asarray((factor > DARKEST) & (factor < DARKER) & (apart < HUE))
 
 
