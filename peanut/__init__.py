@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from peanut.branching import merge, tap
 from peanut.errors import StageError, UsageError
 from peanut.frame import Colour, Frame, Source
+from peanut.ops.fast_paths import fast_paths
 from peanut.pipeline import Pipeline, Stage, prefetch, stage
 from peanut.process import keep_memory
 from peanut.run import Run, StageStatistics, Statistics
@@ -120,6 +121,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "Statistics",
     "URNet",
     "UsageError",
+    "fast_paths",
     "flow_picture",
     "grow",
     "info",

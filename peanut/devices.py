@@ -1,12 +1,17 @@
 """Where a network runs and how precisely it computes: one place decides both."""
 
+import logging
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 
 import torch
 from torch import nn
 
 from peanut.errors import UsageError
+from peanut.ops.fast_paths import cpu_multiplies
+
+log = logging.getLogger(__name__)
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -37,14 +42,23 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     """The number type of a network's weights; "auto": bfloat16 where the hardware multiplies it, else float32.
 
-    Takes a torch type or its name. Raises UsageError for any but float32, bfloat16 and float16.
+    Takes a torch type or its name. Half precision that a CPU does not multiply works all the same, and is told once.
+    Raises UsageError for any but float32, bfloat16 and float16.
     """
     if dtype == "auto":
         return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
     picked = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
     if picked not in (torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(f"dtype must be 'auto', float32, bfloat16 or float16, got {dtype!r}.")
+    if device.type == "cpu" and not cpu_multiplies(picked):
+        _tell_once(picked)
     return picked
+
+
+@cache
+def _tell_once(dtype: torch.dtype) -> None:
+    name = str(dtype).removeprefix("torch.")
+    log.warning("this processor does not multiply %s: it gains no time here; dtype='auto' takes float32.", name)
 
 
 def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

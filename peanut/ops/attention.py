@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from peanut.ops.fast_paths import allowed, cpu_multiplies
+
 ROWS = 1024
 """Queries whose logits are computed at a time."""
 WORTH = 2**18
@@ -20,14 +22,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tenso
     Returns ... n c in the type of q. Differentiable.
     Source: Vaswani et al., Attention Is All You Need, NIPS 2017.
 
-    torch's fused kernel, but on a CPU in inference for bfloat16 (oneDNN multiplies it natively; the fused kernel,
-    without AMX, does not) and for values narrower than keys (which it does not know): there two plain products take
-    less time.
+    torch's fused kernel, but on a CPU in inference for bfloat16 that the processor multiplies (oneDNN does it natively;
+    the fused kernel, without AMX, does not) and for values narrower than keys (which it does not know): there two plain
+    products take less time.
     """
     if seen is not None:
         seen = seen.expand(*k.shape[:-1])
-    plain = q.dtype == torch.bfloat16 or v.shape[-1] < k.shape[-1]
-    if q.device.type != "cpu" or torch.is_grad_enabled() or not plain:
+    products = cpu_multiplies(q.dtype) and (q.dtype == torch.bfloat16 or v.shape[-1] < k.shape[-1])
+    if q.device.type != "cpu" or torch.is_grad_enabled() or not products or not allowed():
         mask = None if seen is None else seen.flatten(0, -3)[:, :, None]
         asked, keys, values = (x.flatten(0, -4) for x in (q, k, v))
         return F.scaled_dot_product_attention(asked, keys, values, mask).view(*q.shape[:-1], -1)
@@ -53,7 +55,8 @@ class FastAttention(TorchFunctionMode):
         if plain and not set(kwargs) - {"dropout_p"}:
             q, k, v = args
             rounded, narrow = torch.is_autocast_enabled("cpu"), v.shape[-1] < k.shape[-1]
-            if q.device.type == "cpu" and (rounded or narrow) and q.shape[-2] * k.shape[-2] >= WORTH:
+            large = q.shape[-2] * k.shape[-2] >= WORTH
+            if q.device.type == "cpu" and (rounded or narrow) and large and allowed():
                 dtype = torch.get_autocast_dtype("cpu") if rounded else q.dtype
                 with torch.autocast("cpu", enabled=False):
                     return attend(*(x.to(dtype) for x in args))

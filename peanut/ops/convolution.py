@@ -6,8 +6,12 @@ On the CPU, for inference, two libraries that come with torch do it faster, with
   2016) or by FFT, with a half (3x3) to a quarter (7x7) of the multiplications. Contiguous tensors.
 - what is left: oneDNN, in one pass with the activation and the sum, from weights that were reordered once.
   Channels-last tensors.
+
+Both are private parts of PyTorch: each is tried once against the plain modules before it is used.
 """
 
+import logging
+from collections.abc import Callable
 from functools import cache
 from time import perf_counter
 from typing import Any
@@ -17,7 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from peanut.ops.fast_paths import allowed, product_type
+
+log = logging.getLogger(__name__)
+
 Activation = nn.ReLU | nn.LeakyReLU
+Way = Callable[[Tensor, nn.Conv2d, Activation | None, Tensor | None], Tensor]
 
 _packed: "WeakKeyDictionary[nn.Conv2d, tuple[tuple[Any, ...], Tensor]]" = WeakKeyDictionary()
 
@@ -29,14 +38,12 @@ def convolve(x: Tensor, conv: nn.Conv2d, activation: Activation | None = None, p
     """
     if activation is not None and plus is not None:
         raise ValueError("convolve: either an activation or a sum follows a convolution, not both.")
-    if not _serves(x, conv):
-        out: Tensor = conv(x) if plus is None else conv(x) + plus
-        if activation is not None:
-            out = activation(out)
-        return out
-    if _minimal(x, conv):
-        return _minimal_filtering(x, conv, activation, plus)
-    return _direct(x, conv, activation, plus)
+    if _serves(x, conv):
+        if _minimal(x, conv):
+            return _minimal_filtering(x, conv, activation, plus)
+        if _works(_direct, x.dtype):
+            return _direct(x, conv, activation, plus)
+    return _plainly(x, conv, activation, plus)
 
 
 class Chain(nn.Sequential):
@@ -55,6 +62,18 @@ class Chain(nn.Sequential):
         return x
 
 
+def _plainly(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:
+    exact = product_type(x)
+    if exact == x.dtype:
+        out: Tensor = conv(x)
+    else:
+        weight, bias = conv.weight.to(exact), None if conv.bias is None else conv.bias.to(exact)
+        out = conv._conv_forward(x.to(exact), weight, bias).to(x.dtype)
+    if plus is not None:
+        return out + plus
+    return out if activation is None else activation(out)
+
+
 def _serves(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
         x.device.type == "cpu"
@@ -64,8 +83,7 @@ def _serves(x: Tensor, conv: nn.Conv2d) -> bool:
         and not (torch.is_grad_enabled() and (x.requires_grad or conv.weight.requires_grad))
         and not conv.weight.is_inference()  # whether one of these was changed cannot be told
         and not torch.compiler.is_compiling()
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+        and allowed()
     )
 
 
@@ -73,8 +91,24 @@ def _minimal(x: Tensor, conv: nn.Conv2d) -> bool:
     k = conv.kernel_size[0]
     plain = conv.stride == (1, 1) and conv.dilation == (1, 1) and conv.kernel_size == (k, k)
     usual = conv.padding == (k // 2, k // 2) and 3 <= k <= 7 and min(x.shape[-2:]) >= 16
-    known = x.dtype == torch.float32 and plain and usual and torch._nnpack_available()
-    return known and (k > 3 or _minimal_3x3_is_faster())
+    known = x.dtype == torch.float32 and plain and usual and _works(_minimal_filtering, x.dtype)
+    return known and (k > 3 or not _works(_direct, x.dtype) or _minimal_3x3_is_faster())
+
+
+@cache
+@torch.inference_mode(False)
+@torch.no_grad()
+def _works(way: Way, dtype: torch.dtype) -> bool:
+    """Tried once, against the plain modules: not every version of PyTorch and not every processor has it."""
+    conv = _layer(4, dtype)
+    x = torch.linspace(-1, 1, 4 * 16 * 16).reshape(1, 4, 16, 16).to("cpu", dtype)
+    activation, close = nn.LeakyReLU(0.1), 1e-3 if dtype == torch.float32 else 0.05
+    try:
+        pairs = [(way(x, conv, *after), _plainly(x, conv, *after)) for after in ((activation, None), (None, x))]
+    except (AttributeError, RuntimeError, TypeError) as error:  # missing, refused by the processor, or called otherwise
+        log.info("%s in %s is not used here: %s", way.__name__.strip("_"), dtype, error)
+        return False
+    return all(torch.allclose(ours, plain, rtol=close, atol=close) for ours, plain in pairs)
 
 
 @cache
@@ -82,8 +116,7 @@ def _minimal(x: Tensor, conv: nn.Conv2d) -> bool:
 @torch.no_grad()
 def _minimal_3x3_is_faster() -> bool:
     """Tried once: NNPACK's vectors have 256 bits, and nothing tells whether the processor does 512 in the same time."""
-    with torch.random.fork_rng(devices=[]):
-        conv = nn.Conv2d(64, 64, 3, padding=1, dtype=torch.float32, device="cpu")
+    conv = _layer(64, torch.float32)
     start = torch.ones(1, 64, 128, 128, dtype=torch.float32, device="cpu")
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(4):
@@ -93,6 +126,12 @@ def _minimal_3x3_is_faster() -> bool:
                 x = (_minimal_filtering if minimal else _direct)(x, conv, nn.ReLU(), None)
             spent.append(perf_counter() - began)
     return min(seconds[True]) < min(seconds[False])
+
+
+def _layer(channels: int, dtype: torch.dtype) -> nn.Conv2d:
+    """A 3x3 convolution to try things with; no random number of the caller's is used up."""
+    with torch.random.fork_rng(devices=[]):
+        return nn.Conv2d(channels, channels, 3, padding=1, dtype=dtype, device="cpu")
 
 
 def _minimal_filtering(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from peanut.ops.fast_paths import product_type
 from peanut.ops.lookup import Table, serves
 from peanut.ops.warp import positions, sample
 
@@ -96,8 +97,9 @@ def _sampled(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tens
     looked_up = sample(rearrange(x.float(), "b (g c) h w -> (b g) c h w", g=groups), to)
     columns = rearrange(looked_up, "(b g) c (k h) w -> b g c k h w", b=b, h=h)
     columns = columns * rearrange(mask.float(), "b (g k) h w -> b g 1 k h w", g=groups)
-    out = weight.flatten(1) @ rearrange(columns, "b g c k h w -> b (g c k) (h w)").to(x.dtype)
-    return rearrange(out + bias[:, None], "b d (h w) -> b d h w", h=h)
+    exact = product_type(x)
+    out = weight.flatten(1).to(exact) @ rearrange(columns, "b g c k h w -> b (g c k) (h w)").to(exact)
+    return rearrange((out + bias[:, None]).to(x.dtype), "b d (h w) -> b d h w", h=h)
 
 
 def _pixels_first(x: Tensor, pixels: slice) -> Tensor:
@@ -111,10 +113,11 @@ def _in_strips(
 ) -> Tensor:
     """By table lookups, a few pixels at a time. places: offsets down and right, and the mask: n (g kk) each."""
     (b, _, h, w), (d, _, k, _) = x.shape, weight.shape
-    matrix = rearrange(weight, "d (g c) i j -> (g i j c) d", g=groups).contiguous()
+    exact = product_type(x)
+    matrix, bias = rearrange(weight, "d (g c) i j -> (g i j c) d", g=groups).contiguous().to(exact), bias.to(exact)
     right, down = positions(k, k, x.device).flatten(2)[0] - k // 2
     taps_down, taps_right = down.repeat(groups), right.repeat(groups)
-    out = x.new_empty(b, h * w, d)
+    out = x.new_empty(b, h * w, d, dtype=exact)
     step = max(1, STRIP // len(taps_down))
     for clip in range(b):
         table = Table(x[clip], groups)
@@ -125,6 +128,6 @@ def _in_strips(
             to_y.add_(taps_down).add_(number // w)
             to_x.add_(taps_right).add_(number % w)
             columns = table.read(*(part.view(-1, groups, k * k) for part in (to_y, to_x, mask)))
-            torch.addmm(bias, columns.view(len(number), -1).to(x.dtype), matrix, out=out[clip, pixels])
-    picture = rearrange(out, "b (h w) d -> b d h w", h=h)  # channels-last
+            torch.addmm(bias, columns.view(len(number), -1).to(exact), matrix, out=out[clip, pixels])
+    picture = rearrange(out.to(x.dtype), "b (h w) d -> b d h w", h=h)  # channels-last
     return picture.contiguous() if x.is_contiguous() else picture

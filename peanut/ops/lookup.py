@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from peanut.ops.fast_paths import allowed
+
 
 def serves(*tensors: Tensor) -> bool:
     """Whether lookups can go this way: on the CPU, without gradients."""
     differentiated = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return tensors[0].device.type == "cpu" and not differentiated and not torch.compiler.is_compiling()
+    return tensors[0].device.type == "cpu" and not differentiated and not torch.compiler.is_compiling() and allowed()
 
 
 class Table:
