@@ -4,7 +4,11 @@ import socket
 
 import pytest
 import torch
+from hypothesis import settings
 from walker import walker  # noqa: F401  (the drawn clip, a fixture)
+
+settings.register_profile("peanut", deadline=None)  # a test says what is right, not how fast
+settings.load_profile("peanut")
 
 
 @pytest.fixture(scope="session")

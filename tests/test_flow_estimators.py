@@ -110,7 +110,7 @@ def test_pictures_are_left_as_they_are_and_need_not_be_contiguous(estimator):
 
 
 @given(h=st.integers(0, 40), w=st.integers(0, 40), seed=st.integers(0, 9))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_any_size_gives_finite_numbers_and_tiny_ones_zeros(h, w, seed):
     image, other = torch.randint(0, 256, (2, 3, h, w), dtype=torch.uint8, generator=torch.manual_seed(seed))
     for estimator in CLASSICAL:
@@ -121,7 +121,7 @@ def test_any_size_gives_finite_numbers_and_tiny_ones_zeros(h, w, seed):
 
 
 @given(right=st.floats(-6, 6), down=st.floats(-6, 6))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_our_own_two_find_any_shift(right, down):
     image, other, truth = pair(shifted(right, down))
     for estimator in (LucasKanade(), HornSchunck()):

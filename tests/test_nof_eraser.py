@@ -65,7 +65,7 @@ def protocol(frames, stride, every):
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=2), stride=st.integers(1, 6), every=st.integers(1, 10))
 @example(lengths=[40], stride=5, every=10)
 @example(lengths=[1, 2, 3], stride=5, every=10)
@@ -89,7 +89,7 @@ def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, ev
         assert (frame.image.int() - picture.int()).abs().max() <= 2
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     lengths=st.lists(st.integers(1, 12), max_size=3),
     stride=st.integers(1, 5),

@@ -64,7 +64,7 @@ def clip(lengths=(9,), size=(60, 80)):
     ]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(lengths=st.lists(st.integers(1, 4), max_size=3), length=st.integers(1, 3))
 def test_every_frame_comes_out_once_in_order_and_within_the_latency(lengths, length):
     run = (peanut.Pipeline() | mask("a dog", clip=length))(clip(lengths))

@@ -79,7 +79,7 @@ def recomputed(network, frames, chunk, lookahead):
 
 
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 9))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk):
     network, frames = NETWORKS[name], clip(length)
     whole = network(frames[None])[0]
@@ -90,7 +90,7 @@ def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk)
 
 
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 4), lookahead=st.integers(0, 4))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_with_some_of_the_future_it_is_a_plain_recomputation(name, length, chunk, lookahead):
     network, frames = NETWORKS[name], clip(length)
     expected = recomputed(network, frames, chunk, lookahead)
@@ -106,7 +106,7 @@ def test_the_future_and_the_past_matter(name):
 
 
 @given(name=networks, chunk=st.integers(1, 3), lookahead=st.integers(0, 2), memory=st.integers(0, 4))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
     """Frames further back than memory + chunk - 1, or further ahead than chunk - 1 + lookahead, change nothing."""
     network, frames, place = NETWORKS[name], clip(9), 5
@@ -119,7 +119,7 @@ def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
 
 
 @given(name=networks, chunk=st.integers(1, 4), lookahead=st.integers(1, 3), fade=st.integers(1, 6))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, fade):
     network, frames = NETWORKS[name], clip(2 * chunk + lookahead)
     provisional = streamed(network, frames[: chunk + lookahead], None, 0)
@@ -134,7 +134,7 @@ def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, 
 
 
 @given(name=networks, memory=st.integers(0, 3), fade=st.integers(1, 5))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade):
     network, frames = NETWORKS[name], clip(6)
     begin = memory + 1
@@ -198,7 +198,7 @@ def pictures(lengths, size=(18, 20)):
 
 
 @given(lengths=st.lists(st.integers(1, 5), max_size=3), chunk=st.integers(1, 4), lookahead=st.integers(0, 3))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_every_frame_comes_out_once_enlarged_with_all_it_carries(lengths, chunk, lookahead):
     frames = pictures(lengths)
     out = list(stage(chunk=chunk, lookahead=lookahead)(iter(frames)))
