@@ -2,18 +2,11 @@
 
 import logging
 import os
-import re
-import shutil
-import stat
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
-from heapq import heappop, heappush
-from io import BufferedReader
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import attrs
 import av
@@ -22,27 +15,35 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
+from peanut.video.container import expected_frames, is_cover, origin, rate_of, video_stream
+from peanut.video.damage import Damage, overheard, reason
+from peanut.video.gaps import Numbering, Place
 from peanut.video.media import Media, View
+from peanut.video.packets import Unheard, pictures
+from peanut.video.pipe import Opened, another, opened, plain
 
 log = logging.getLogger(__name__)
 
-HIDDEN_PICTURES = {"vp8", "vp9", "av1"}
-"""Codecs with packets that show nothing by design: a packet without a picture does not mean that one was lost."""
-PEEK = 1 << 16
-"""Bytes of a pipe in which an mp4 must show its index to be read as it comes."""
+Gaps = Literal["tell", "renumber", "repeat"]
+"""What happens where frames are missing: numbers keep their place, numbers close up, the last frame fills the hole."""
+SILENT = ("mov", "avi", "gif")
+"""Containers in which a leap in time without damage is meant: they list every frame, or say how long each is shown."""
 
 
 @attrs.frozen(repr=False)
 class VideoFile:
     """The frames of a video file, standard input (`-`) or binary file object; iterates any number of times.
 
-    start, stop: seconds, stop excluded. max_size: longest side in pixels.
+    start, stop: seconds from the beginning, stop excluded. max_size: longest side in pixels. gaps: what happens where
+    frames are missing. resize: whether pictures of another size than the first are brought to it, or refused.
     """
 
     path: str | BinaryIO
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
     max_size: int | None = None
+    gaps: Gaps = "tell"
+    resize: bool = True
     _lock: Lock = attrs.field(factory=Lock, eq=False, init=False)
 
     def __str__(self) -> str:
@@ -50,20 +51,16 @@ class VideoFile:
         trimmed += "" if self.stop is None else f", stop={float(self.stop):g}"
         return f"read({self.path if hasattr(self.path, 'read') else repr(self.path)}{trimmed})"
 
+    @property
+    def name(self) -> str:
+        """What the file is called in a sentence."""
+        return "standard input" if self.path == "-" else name_of(self.path)
+
     def __iter__(self) -> Iterator[Frame]:
         with ExitStack() as stack:
-            opened = self._input(stack)
-            container = stack.enter_context(open_video(opened))
-            yield from _frames(self, container, opened)
-
-    def _input(self, stack: ExitStack) -> "str | View | _Forward":
-        """What PyAV can read: a pipe that needs seeking is copied into a temporary file first."""
-        file: Any = sys.stdin.buffer if self.path == "-" else self.path
-        if isinstance(file, str):
-            if not os.path.exists(file) or not stat.S_ISFIFO(os.stat(file).st_mode):
-                return file
-            file = stack.enter_context(open(file, "rb"))  # noqa: SIM115  (closed with the stack)
-        return View(file, self._lock) if file.seekable() else _from_pipe(file)
+            source = opened(self.path, self.name, self._lock, stack)
+            container = stack.enter_context(open_video(source, self.name))
+            yield from _Reading(self, container, source, stack).frames()
 
 
 def name_of(path: Any) -> str:
@@ -71,92 +68,31 @@ def name_of(path: Any) -> str:
     return str(path) if isinstance(path, str) else str(getattr(path, "name", "the file object"))
 
 
-def open_video(path: Any, **options: Any) -> Any:
-    """An open PyAV container that has a video stream. Raises UsageError if there is none to be had."""
-    name = name_of(path)
-    if isinstance(path, str) and "://" not in path and not os.path.exists(path):
-        raise UsageError(f"{name}: no such file or folder.")
+def open_video(path: Any, name: str = "", **options: Any) -> Any:
+    """An open PyAV container that has a video stream. Raises UsageError if there is none to be had.
+
+    name: what the file is called in a sentence, where not by its path.
+    """
+    name = name or name_of(path)
+    if isinstance(path, str):
+        if "://" not in path and not os.path.exists(path):
+            raise UsageError(f"{name}: no such file or folder.")
+        path = plain(path)
     try:
         container = av.open(path, metadata_errors="replace", **options)
     except (av.error.InvalidDataError, av.error.EOFError) as error:
-        raise UsageError(f"{name} cannot be read as a video: it is none, or its index is cut off.") from error
+        told = f"{name} cannot be read as a video: it is none, or its index is cut off{_why(path)}."
+        raise UsageError(told) from error
     except (OSError, av.error.FFmpegError) as error:
         raise UsageError(f"{name} cannot be opened: {error}") from error
-    if not container.streams.video:
-        others = sorted({stream.type for stream in container.streams})
-        container.close()
-        raise UsageError(f"{name} has no pictures in it, only {', '.join(others) or 'nothing'}.")
-    return container
-
-
-def expected_frames(container: Any, start: Fraction, stop: Fraction | None) -> int | None:
-    """How many frames a file will give between two times, as far as it tells."""
-    stream = container.streams.video[0]
-    if stream.frames and not start and stop is None:
-        return int(stream.frames)
-    length = length_of(container)
-    rate = stream.average_rate
-    if not rate or (length is None and stop is None):
-        return None
-    begin = max(start, (stream.start_time or 0) * stream.time_base)
-    end = min(time for time in (length, stop) if time is not None)
-    return max(0, round(Fraction((end - begin) * rate)))
-
-
-def length_of(container: Any) -> Fraction | None:
-    """Seconds from time zero to the end of the video, as far as the file tells."""
-    own = _own_length(container.streams.video[0])
-    if own is not None:
-        return own
-    if container.duration:
-        return Fraction((container.start_time or 0) + container.duration, av.time_base)
-    return None
-
-
-def _own_length(stream: Any) -> Fraction | None:
-    """Seconds from time zero to the end of this stream alone: mkv tells it in a tag, "00:00:04.040000000"."""
-    if stream.duration:
-        return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    hours, minutes, seconds = (re.findall(r"\d+(?:\.\d+)?", stream.metadata.get("DURATION", "")) + [0] * 3)[:3]
-    return 3600 * Fraction(hours) + 60 * Fraction(minutes) + Fraction(seconds) or None
-
-
-def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward") -> Iterator[Frame]:
-    stream = container.streams.video[0]
-    stream.thread_type = "SLICE"  # threads for whole frames lose what they hold when a packet near the end is damaged
-    counter = _Counter(stream.codec_context.name in HIDDEN_PICTURES)
-    key = _key_packet(opened, settings.start)
-    damage = _Damage(name_of(settings.path))
-    to_rgb = ToRgb()
-    source, last = None, Fraction(-1)
-    for picture in _pictures(container, stream, key, counter, damage):
-        index = counter.index_of(picture)
-        stamped = picture.pts is not None
-        time = Fraction(picture.pts * picture.time_base if stamped else index / Fraction(stream.average_rate or 25))
-        if time < settings.start:
-            continue
-        if settings.stop is not None and time >= settings.stop:
-            break
-        turn = orientation(picture)
-        if source is None:
-            size = picture.height, picture.width
-            source = Media(
-                path=name_of(settings.path),
-                start=settings.start,
-                fps=stream.average_rate,
-                frames=expected_frames(container, settings.start, settings.stop),
-                colour=colour_of(picture),
-                rotation=int(picture.rotation),
-                size=size[::-1] if turn[0] else size,
-                beside=tuple(sorted({other.type for other in container.streams} & {"audio", "subtitle"})),
-                again=_another(opened),
-            )
-        last = time
-        image = upright(to_rgb(picture, reduced(picture.height, picture.width, settings.max_size)), turn)
-        yield Frame(index=index, time=time, image=image, source=source)
-    else:
-        damage.check_length(container, last)
-    damage.report()
+    stream = video_stream(container)
+    if stream is not None and stream.codec_context is not None:
+        return container
+    kinds = sorted({"a cover picture" if is_cover(other) else other.type for other in container.streams})
+    container.close()
+    if stream is None:
+        raise UsageError(f"{name} has no pictures in it, only {', '.join(kinds) or 'nothing'}.")
+    raise UsageError(f"{name} cannot be read as a video: its pictures are in no format that is known.")
 
 
 def reduced(h: int, w: int, max_size: int | None) -> tuple[int, int] | None:
@@ -167,160 +103,130 @@ def reduced(h: int, w: int, max_size: int | None) -> tuple[int, int] | None:
     return max(1, round(h * scale)), max(1, round(w * scale))
 
 
-def _pictures(
-    container: Any, stream: Any, key: tuple[int, int] | None, counter: "_Counter", damage: "_Damage"
-) -> Iterator[Any]:
-    """The pictures that the decoder gives from packet `key` on, in the order they are shown; all packets count."""
-    packets = container.demux()  # of all streams: the end of the others tells whether the file is cut off
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except (av.error.FFmpegError, OSError) as error:
-            damage.cut_off = str(error)
-            packet = None
-        if packet is not None and packet.stream.index != stream.index:
-            damage.passed(packet)
-            continue
-        if packet is not None and packet.size:
-            damage.packets += 1
-            if not packet.is_discard:
-                counter.sent(packet)
-        if packet is not None and packet.size and key is not None:
-            if (packet.dts, packet.pts) != key:
+class _Reading:
+    """One run through a file."""
+
+    def __init__(self, settings: VideoFile, container: Any, source: Opened, stack: ExitStack) -> None:
+        self.settings, self.container, self.source = settings, container, source
+        self.stream = video_stream(container)
+        self.stream.thread_type = "SLICE"  # threads for whole frames lose what they hold when a packet is damaged
+        kind, begin = container.format.name, origin(container)
+        self.key = _key_packet(source, settings.start + begin) if settings.start else None
+        self.numbering = Numbering(self.stream, rate_of(self.stream), begin, leaps=not kind.startswith(SILENT))
+        file = _bytes_of(source, stack)
+        self.damage = Damage(settings.name, container, self.stream, self.numbering, file)
+        self.media: Media | None = None
+        self.size = self.first_size = (0, 0)  # of the stored pictures, (h, w): the last and the first
+        self.size_told = False
+        self.shot = 0
+        self.to_rgb = ToRgb()
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames that are wanted. Raises UsageError if not one picture can be decoded."""
+        last, before = None, None  # the frame given out last; the time of the picture before
+        for picture in pictures(self.container, self.stream, self.key, self.damage):
+            place = self.numbering.place(picture)
+            if place is None:
                 continue
-            key = None
-        try:
-            pictures = stream.codec_context.decode(None) if packet is None else packet.decode()
-        except av.error.EOFError:
-            return
-        except av.error.FFmpegError:
-            damage.refused += 1
-            counter.refused += 1
-            continue
-        for picture in pictures:
-            damage.flagged += bool(picture.is_corrupt)
-            yield picture
-        if packet is None:
-            return
+            if self.settings.stop is not None and place.time >= self.settings.stop:
+                break
+            if place.time >= self.settings.start:
+                if place.missing and (before is not None or self.key is None):
+                    self.shot += 1
+                    self.damage.gap(place, before)
+                    yield from self._repeated(last, place)
+                last = self._frame(picture, place)
+                yield last
+            before = place.time
+        else:
+            self.damage.check_end()
+            if before is None:
+                raise UsageError(f"{self.settings.name}: not one frame can be decoded{_why(self.source)}.")
+        self.damage.report()
+
+    def _repeated(self, last: Frame | None, place: Place) -> Iterator[Frame]:
+        """The last frame once more for each that is missing, if that is wanted."""
+        if self.settings.gaps == "repeat" and last is not None:
+            step = (place.time - last.time) / (place.missing + 1)
+            for number in range(1, place.missing + 1):
+                yield attrs.evolve(last, index=last.index + number, time=last.time + number * step)
+
+    def _frame(self, picture: Any, place: Place) -> Frame:
+        turn, size = orientation(picture), (picture.height, picture.width)
+        if self.media is None:
+            self.size = self.first_size = size
+            self.media = self._described(picture, size[::-1] if turn[0] else size)
+        if size != self.size:
+            self.shot += 1
+            self._told_of_size(place, size)
+            self.size = size
+        target = reduced(*self.first_size, self.settings.max_size)
+        if target is None and size != self.first_size:
+            target = self.first_size
+        image = upright(self.to_rgb(picture, target), turn)
+        index = place.order if self.settings.gaps == "renumber" else place.index
+        self.damage.flagged += bool(picture.is_corrupt)
+        return Frame(index=index, time=place.time, image=image, shot=self.shot, source=self.media)
+
+    def _told_of_size(self, place: Place, size: tuple[int, int]) -> None:
+        (h, w), (first_h, first_w) = size, self.first_size
+        told = f"{self.settings.name}: frame {place.index} is {w}x{h}, the first was {first_w}x{first_h}"
+        if not self.settings.resize:
+            raise UsageError(f"{told}: read(resize=True) brings all to the size of the first.")
+        if not self.size_told:
+            self.size_told = True
+            log.warning("%s; all of another size are resized to it.", told)
+
+    def _described(self, picture: Any, size: tuple[int, int]) -> Media:
+        settings = self.settings
+        return Media(
+            path=name_of(settings.path),
+            start=settings.start,
+            start_time=self.numbering.begin,
+            fps=rate_of(self.stream),
+            frames=expected_frames(self.container, settings.start, settings.stop),
+            colour=colour_of(picture),
+            rotation=int(picture.rotation),
+            size=size,
+            beside=tuple(sorted({other.type for other in self.container.streams} & {"audio", "subtitle"})),
+            again=another(self.source),
+        )
 
 
-class _Counter:
-    """Numbers pictures by the packets that were sent before them: what the decoder does not give leaves a gap."""
-
-    def __init__(self, hidden_pictures: bool) -> None:
-        self.hidden_pictures = hidden_pictures
-        self.refused = 0  # packets with an error that have not made a gap yet
-        self._waiting: list[int] = []  # time stamps of packets whose picture has not come
-        self._next = 0
-
-    def sent(self, packet: Any) -> None:
-        stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is not None:
-            heappush(self._waiting, stamp)
-
-    def index_of(self, picture: Any) -> int:
-        missing = 0
-        while picture.pts is not None and self._waiting and self._waiting[0] <= picture.pts:
-            missing += heappop(self._waiting) < picture.pts
-        if self.hidden_pictures:
-            missing = min(missing, self.refused)
-            self.refused -= missing
-        index = self._next + missing
-        self._next = index + 1
-        return index
-
-
-def _key_packet(opened: "str | View | _Forward", start: Fraction) -> tuple[int, int] | None:
-    """(dts, pts) of the last key frame before `start`; None where decoding has to begin with the first packet."""
-    again = _another(opened)
-    if not start or again is None:
+def _key_packet(source: Opened, start: Fraction) -> int | None:
+    """Time stamp of the last key frame before `start`; None where decoding has to begin with the first packet."""
+    again = another(source)
+    if again is None:
         return None
     with open_video(again) as container:
-        stream = container.streams.video[0]
-        if stream.codec_context.name in HIDDEN_PICTURES:
-            return None  # numbers can be had by decoding alone
+        stream = video_stream(container)
         try:
             container.seek(int(start / stream.time_base), stream=stream)
             packet = next(packet for packet in container.demux(stream) if packet.size)
         except (av.error.FFmpegError, OSError, StopIteration):
-            return None  # a pipe, or no index
+            return None  # no index
         found = packet.is_keyframe and packet.pts is not None and packet.pts * stream.time_base <= start
-        return (packet.dts, packet.pts) if found else None
+        return int(packet.pts) if found else None
 
 
-@attrs.define
-class _Damage:
-    """What was wrong with a file, told once at its end."""
-
-    name: str
-    refused: int = 0
-    flagged: int = 0
-    packets: int = 0
-    cut_off: str = ""
-    others: Fraction = Fraction(0)
-    """Seconds to which the other streams came."""
-
-    def passed(self, packet: Any) -> None:
-        """A packet of another stream came by."""
-        if packet.pts is not None:
-            self.others = max(self.others, Fraction(packet.pts * packet.time_base))
-
-    def check_length(self, container: Any, last: Fraction) -> None:
-        """A file that ends well before its length says is cut off."""
-        stream = container.streams.video[0]
-        length, rate = length_of(container), stream.average_rate
-        if _own_length(stream) is None:  # the length is that of the longest stream
-            last = max(last, self.others)
-        if not self.cut_off and length is not None and rate and 0 <= last < length - max(2 / rate, Fraction(1, 2)):
-            self.cut_off = f"it says {float(length):.1f} s and ends at {float(last):.1f} s"
-        if not self.cut_off and self.packets < stream.frames:
-            self.cut_off = f"it says {stream.frames} frames and holds {self.packets}"
-
-    def report(self) -> None:
-        told = []
-        if self.refused:
-            told.append(f"{self.refused} packets could not be decoded and are left out")
-        if self.flagged:
-            told.append(f"{self.flagged} frames are damaged")
-        if self.cut_off:
-            told.append(f"the file is cut off ({self.cut_off})")
-        if told:
-            log.warning("%s: %s.", self.name, "; ".join(told))
+def _why(path: Any) -> str:
+    """What FFmpeg says, opening a file and decoding its first picture, of what is wrong with it; nothing: ""."""
+    if not isinstance(path, str | View):
+        return ""
+    again = path if isinstance(path, str) else path.another()
+    with (
+        overheard() as said,
+        suppress(OSError, av.error.FFmpegError),
+        av.open(again, metadata_errors="replace") as container,
+    ):
+        next(pictures(container, video_stream(container), None, Unheard()), None)
+    return reason(said)
 
 
-def _another(opened: "str | View | _Forward") -> str | View | None:
-    """What opens the same file once more; None where it has passed."""
-    return opened.another() if isinstance(opened, View) else opened if isinstance(opened, str) else None
-
-
-def _from_pipe(pipe: BinaryIO) -> "View | _Forward":
-    buffered: Any = pipe if isinstance(pipe, BufferedReader) else BufferedReader(pipe, PEEK)
-    head = buffered.peek(PEEK)
-    if head[4:8] != b"ftyp" or _index_comes_first(head):
-        return _Forward(buffered)
-    spooled = tempfile.TemporaryFile(prefix="peanut-")  # noqa: SIM115  (gone when nobody reads it any more)
-    shutil.copyfileobj(buffered, spooled)
-    return View(spooled, Lock())
-
-
-def _index_comes_first(head: bytes) -> bool:
-    """Whether the index (`moov`) of an mp4 stands before its pictures (`mdat`), as far as the first bytes show."""
-    at = 0
-    while at + 8 <= len(head):
-        size, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
-        if kind in (b"moov", b"moof"):
-            return True
-        if kind == b"mdat" or size < 8:
-            return False
-        at += size
-    return False
-
-
-class _Forward:
-    """A pipe as PyAV reads what cannot seek: an object with `read` alone."""
-
-    def __init__(self, pipe: Any) -> None:
-        self.read = pipe.read1
-        self.name = "standard input"
+def _bytes_of(source: Opened, stack: ExitStack) -> BinaryIO | None:
+    """The bytes of a file, to look at beside its pictures; None where they are not at hand."""
+    again = another(source)
+    if isinstance(again, str):
+        regular = os.path.isfile(again)
+        return stack.enter_context(open(again, "rb", buffering=0)) if regular else None
+    return again  # type: ignore[return-value]

@@ -89,7 +89,10 @@ def load(file: Path, max_size: int | None = None) -> Tensor | None:
         data = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError:  # gone, forbidden, or a folder: it counts as unreadable, like one whose data are damaged
         return None
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # larger than OpenCV takes
+        return None
     if bgr is None:
         return None
     size = reduced(bgr.shape[0], bgr.shape[1], max_size)

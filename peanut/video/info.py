@@ -2,15 +2,16 @@
 
 import os
 from fractions import Fraction
-from typing import Any
 
 import attrs
-import av.error
 
 from peanut.errors import UsageError
 from peanut.video.colour import colour_of, orientation
-from peanut.video.file import expected_frames, length_of, open_video
+from peanut.video.container import expected_frames, length_of, rate_of, video_stream
+from peanut.video.file import open_video
 from peanut.video.images import files, is_pictures, load
+from peanut.video.packets import Unheard, pictures
+from peanut.video.webp import AnimatedWebp, is_animated_webp, rate
 
 
 @attrs.frozen(kw_only=True)
@@ -59,16 +60,18 @@ def info(path: str | os.PathLike[str]) -> Info:
     name = os.fspath(path)
     if is_pictures(name):
         return _of_pictures(name)
+    if is_animated_webp(name):
+        return _of_webp(name)
     with open_video(name) as container:
-        stream = container.streams.video[0]
-        picture = _first_picture(container)
+        stream = video_stream(container)
+        picture = next(pictures(container, stream, None, Unheard()), None)
         turned = picture is not None and orientation(picture)[0]
         size = (stream.width, stream.height) if turned else (stream.height, stream.width)
         colour = None if picture is None else colour_of(picture)
         return Info(
             path=name,
             size=size,
-            fps=stream.average_rate,
+            fps=rate_of(stream),
             frames=expected_frames(container, Fraction(0), None),
             seconds=length_of(container),
             codec=stream.codec_context.name,
@@ -78,17 +81,6 @@ def info(path: str | os.PathLike[str]) -> Info:
             audio=tuple(audio.codec_context.name for audio in container.streams.audio),
             subtitles=tuple(one.codec_context.name for one in container.streams.subtitles if one.codec_context),
         )
-
-
-def _first_picture(container: Any) -> Any:
-    """The first picture that can be decoded; None if there is none."""
-    for packet in container.demux(video=0):
-        try:
-            for picture in packet.decode():
-                return picture
-        except av.error.FFmpegError:  # damage is for `read` to tell
-            continue
-    return None
 
 
 def _told(matrix: int, full_range: bool) -> str:
@@ -108,6 +100,23 @@ def _of_pictures(path: str) -> Info:
         frames=len(pictures),
         seconds=None,
         codec=pictures[0].suffix.lower().removeprefix("."),
+        pixel_format="rgb24",
+        colour="RGB",
+        rotation=0,
+        audio=(),
+        subtitles=(),
+    )
+
+
+def _of_webp(path: str) -> Info:
+    pictures, times = AnimatedWebp(path).decoded()
+    return Info(
+        path=path,
+        size=pictures[0].shape[:2],
+        fps=rate(times),
+        frames=len(pictures),
+        seconds=None,
+        codec="webp",
         pixel_format="rgb24",
         colour="RGB",
         rotation=0,

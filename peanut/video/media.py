@@ -1,6 +1,7 @@
 """What a video file carries beside its pictures, and how it is opened once more to get at it."""
 
 import io
+from fractions import Fraction
 from threading import Lock
 from typing import BinaryIO
 
@@ -47,6 +48,8 @@ class Media(Source):
 
     size: tuple[int, int] = attrs.field(eq=False)
     """(h, w) of the upright pictures, before `max_size`."""
+    start_time: Fraction = Fraction(0)
+    """Seconds of the source's own clock at the frames' time zero."""
     live: bool = False
     """A camera or network stream, whose clock says nothing to those who watch later."""
     beside: tuple[str, ...] = ()

@@ -3,14 +3,15 @@
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 from peanut.errors import UsageError
 from peanut.pipeline import Pipeline
-from peanut.video.file import VideoFile
+from peanut.video.file import Gaps, VideoFile
 from peanut.video.images import Images, is_pictures
 from peanut.video.live import Live, is_live
 from peanut.video.shots import shots as find_shots
+from peanut.video.webp import AnimatedWebp, is_animated_webp
 
 Seconds = float | Fraction | str
 """A number of seconds, or "m:ss", "h:mm:ss" with fractions of a second."""
@@ -23,6 +24,8 @@ def read(
     stop: Seconds | None = None,
     max_size: int | None = None,
     shots: bool = True,
+    gaps: Gaps = "tell",
+    resize: bool = True,
     fps: float | Fraction | None = None,
     newest: int = 4,
     timeout: float = 10.0,
@@ -32,8 +35,13 @@ def read(
 
     path: a video file, a folder of pictures or a pattern (`frames/*.png`) in natural order, `-` (standard input), a
         binary file object, the number of a camera or its device, an address (rtsp, http, HLS).
-    start, stop: seconds of the source, stop excluded; `frame.time` and `frame.index` stay the source's.
+    start, stop: seconds from the source's beginning (its first picture or sound), stop excluded; `frame.time` and
+        `frame.index` count from there too.
     max_size: longest side in pixels; larger pictures are reduced, smaller ones stay.
+    gaps: where frames of a file are missing, every gap is told in a warning with its time, and a new shot begins.
+        "tell": numbers go on as if nothing were missing, so that masks by number fit. "renumber": numbers close up over
+        the gap. "repeat": the last frame fills it, with numbers and times of its own.
+    resize: pictures of a file that change their size are brought to the size of the first (True), or refused.
     fps: frames per second of a folder of pictures (25); a video has its own.
     newest, timeout, retry: of live sources: frames kept while the pipeline is busy (older ones are dropped and
         counted), seconds without a picture after which the connection counts as lost, attempts to connect again.
@@ -46,10 +54,12 @@ def read(
         raise UsageError(f"read: stop ({stop}) must lie after start ({0 if start is None else start}).")
     if max_size is not None and max_size < 1:
         raise UsageError(f"read: max_size must be at least 1 pixel, got {max_size}.")
+    if gaps not in get_args(Gaps):
+        raise UsageError(f"read: gaps must be one of {', '.join(get_args(Gaps))}, got {gaps!r}.")
     trimmed = start is not None or stop is not None
     if isinstance(path, str) and path.isdigit() and not os.path.exists(path):
         path = int(path)  # a camera, as the command line names it
-    source: Live | Images | VideoFile
+    source: Live | Images | AnimatedWebp | VideoFile
     if isinstance(path, int) or (isinstance(path, str) and is_live(path)):
         if trimmed:
             raise UsageError(f"read: {path} is live and has no start or stop; take as many frames as you want.")
@@ -61,7 +71,10 @@ def read(
         if fps is not None:
             raise UsageError("read: fps is for folders of pictures; a video has its own.")
         file: str | BinaryIO = os.fspath(path) if isinstance(path, str | Path) else path
-        source = VideoFile(file, start=begin, stop=end, max_size=max_size)
+        if isinstance(file, str) and is_animated_webp(file):
+            source = AnimatedWebp(file, start=begin, stop=end, max_size=max_size)
+        else:
+            source = VideoFile(file, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize)
     return Pipeline(source=source, stages=(find_shots(),) if shots else ())
 
 
