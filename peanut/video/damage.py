@@ -1,17 +1,13 @@
 """What is wrong with a file, told where it happens and once more, in all, at its end."""
 
-import contextlib
 import logging
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
-
-import av.error
-import av.logging
 
 from peanut.video.container import length_of, own_length, rate_of
 from peanut.video.gaps import TOLD, Numbering, Place
 from peanut.video.structure import Matroska, fault_of
+from peanut.video.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +21,18 @@ class Damage:
     def __init__(self, name: str, container: Any, stream: Any, numbering: Numbering, file: BinaryIO | None) -> None:
         self.name, self._container, self._stream, self.numbering = name, container, stream, numbering
         self._file, self._kind = file, container.format.name
-        self._blocks = Matroska(file) if file is not None and self._kind.startswith("matroska") else None
+        self._bytes: Matroska | Transport | None = None
+        if file is not None and self._kind.startswith(("matroska", "mpegts")):
+            self._bytes = (Transport if self._kind == "mpegts" else Matroska)(file)
         self.missing = self.flagged = 0
-        self._undecodable = self._gaps = self._packets = 0
+        self._undecodable = self._incomplete = self._gaps = self._packets = 0
         self._cut_off = ""
         self._others = Fraction(0)  # seconds to which the other streams came
 
     def passed(self, packet: Any) -> None:
         """A packet of any stream came out of the container, in the order of the file."""
-        if packet.is_corrupt or (self._blocks is not None and not self._blocks.whole_until(packet)):
+        self._incomplete += bool(packet.is_corrupt)
+        if packet.is_corrupt or (self._bytes is not None and not self._bytes.whole_until(packet)):
             self.numbering.doubt()
         if packet.stream.index == self._stream.index:
             self._packets += 1
@@ -51,6 +50,11 @@ class Damage:
     def refused(self) -> None:
         """The decoder did not take the packet sent last."""
         self._undecodable += 1
+        self.numbering.doubt()
+
+    def faulty(self) -> None:
+        """The picture that came last is not as it was meant to be."""
+        self.flagged += 1
         self.numbering.doubt()
 
     def broken(self, error: Exception) -> None:
@@ -87,8 +91,8 @@ class Damage:
             self._cut_off = f"it says {listed} frames and holds {self._packets}"
         elif length is not None and rate and end < length - (max(1 / rate, Fraction(1, 20)) if own else Fraction(1, 2)):
             self._cut_off = f"it says {float(length):.1f} s and ends at {float(end):.1f} s"
-        elif self._blocks is not None:
-            self._cut_off = self._blocks.fault()
+        elif self._bytes is not None:
+            self._cut_off = self._bytes.fault()
         elif self._file is not None:
             self._cut_off = fault_of(self._file, self._kind, self._stream, self._packets)
 
@@ -100,6 +104,8 @@ class Damage:
             if self._undecodable > 1:
                 packets = f"{self._undecodable} packets could not be decoded and are"
             told.append(f"{packets} left out")
+        if self._incomplete:
+            told.append(f"{self._incomplete} {'packets are' if self._incomplete > 1 else 'packet is'} not complete")
         if self.numbering.leading:
             told.append(f"{_frames(self.numbering.leading)} left out that need what came before the file began")
         if self.numbering.late:
@@ -114,21 +120,3 @@ class Damage:
 
 def _frames(count: int) -> str:
     return "1 frame is" if count == 1 else f"{count} frames are"
-
-
-@contextlib.contextmanager
-def overheard() -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg says meanwhile of errors, as (level, who, what); it is silent otherwise."""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture() as said:
-            yield said
-    finally:
-        av.logging.set_level(level)
-
-
-def reason(said: list[tuple[int, str, str]]) -> str:
-    """FFmpeg's own words for what went wrong, to be put behind ours; nothing: ""."""
-    words = [what.strip().splitlines()[0] for _, _, what in said if what.strip()]
-    return f" (FFmpeg: {words[0].rstrip('.')})" if words else ""

@@ -16,9 +16,10 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
 from peanut.video.container import expected_frames, is_cover, origin, rate_of, video_stream
-from peanut.video.damage import Damage, overheard, reason
+from peanut.video.damage import Damage
 from peanut.video.gaps import Numbering, Place
 from peanut.video.media import Media, View
+from peanut.video.overheard import overheard, reason
 from peanut.video.packets import Unheard, pictures
 from peanut.video.pipe import Opened, another, opened, plain
 

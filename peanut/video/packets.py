@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import av.error
 
+from peanut.video.overheard import overheard
+
 FAR = 10
 """Seconds by which a single stamp may differ from what surrounds it and still be believed."""
 PATIENCE = 8
@@ -27,6 +29,9 @@ class Listener(Protocol):
     def refused(self) -> None:
         """The decoder did not take the packet sent last."""
 
+    def faulty(self) -> None:
+        """The picture that came last is not as it was meant to be."""
+
     def broken(self, error: Exception) -> None:
         """The container could not be read at this place."""
 
@@ -39,6 +44,8 @@ class Unheard:
     sent = skipped = passed
 
     def refused(self) -> None: ...
+
+    faulty = refused
 
     def broken(self, error: Exception) -> None: ...
 
@@ -55,7 +62,7 @@ def pictures(container: Any, stream: Any, key: int | None, listener: Listener) -
         key = None
         listener.sent(packet)
         try:
-            decoded = packet.decode()
+            decoded = _decoded(packet, stream, listener)
         except av.error.EOFError:
             return
         except av.error.FFmpegError:
@@ -66,6 +73,17 @@ def pictures(container: Any, stream: Any, key: int | None, listener: Listener) -
         yield from stream.codec_context.decode(None)
     except av.error.FFmpegError:
         return  # what the decoder still held cannot be shown; what it was counts as missing
+
+
+def _decoded(packet: Any, stream: Any, listener: Listener) -> list[Any]:
+    """The pictures of a packet; FFmpeg's GIF decoder says nothing of damage but in its log."""
+    if stream.codec_context.name != "gif":
+        return list(packet.decode())
+    with overheard() as said:
+        decoded = list(packet.decode())
+    if said:
+        listener.faulty()
+    return decoded
 
 
 def _packets(container: Any, stream: Any, listener: Listener) -> Iterator[Any]:

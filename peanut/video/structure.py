@@ -5,11 +5,13 @@ from typing import Any, BinaryIO
 
 CLUSTER, BLOCK_GROUP, SEGMENT = 0x1F43B675, 0xA0, 0x18538067
 BLOCKS = {0xA3, 0xA1}
-ELEMENTS = BLOCKS | {
-    *(CLUSTER, BLOCK_GROUP, SEGMENT, 0x1A45DFA3, 0xEC, 0xBF),
-    *(0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367),
-    *(0xE7, 0x5854, 0xA7, 0xAB, 0xAF, 0x9B, 0xFB, 0xFA, 0x75A1, 0x75A2, 0xA4, 0xA2, 0xFD, 0x8E),
-}
+NUMBERS = {0xE7, 0xA7, 0xAB, 0x9B, 0xFB, 0xFA, 0x75A2}
+ELEMENTS = (
+    BLOCKS
+    | NUMBERS
+    | {CLUSTER, BLOCK_GROUP, SEGMENT, 0x1A45DFA3, 0xEC, 0xBF, 0x5854, 0x75A1, 0xA4, 0x8E}
+    | {0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367}
+)
 """Matroska's elements (RFC 9559) that stand in a file, a segment, a cluster or a group of blocks."""
 CUT = "it ends in the middle of a piece"
 CUT_SHORT = "it is shorter than it says"
@@ -74,6 +76,8 @@ def _element(file: BinaryIO, at: int) -> tuple[int, int, int | None] | None:
         return None
     length = 9 - data[begin].bit_length()
     size = int.from_bytes(data[begin : begin + length]) - (1 << 7 * length)
+    if name in NUMBERS and size > 8:
+        return None
     return name, at + begin + length, None if size == (1 << 7 * length) - 1 else size
 
 
@@ -89,10 +93,6 @@ def fault_of(file: BinaryIO, kind: str, stream: Any, packets: int) -> str:
         return _gif(file, packets)
     if kind == "avi":
         return _chunks(file, size, stream.index, packets)
-    if kind == "mpegts":
-        head = _read(file, 0, 409)
-        lengths = [n for n, first in ((188, 0), (192, 4), (204, 0)) if head[first : first + 2 * n + 1 : n] == b"GGG"]
-        return CUT if lengths and size % lengths[0] else ""
     return ""
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import attrs
 import cv2
@@ -51,7 +52,7 @@ class AnimatedWebp:
         ]
         source = Source(path=self.path, start=self.start, fps=rate(times), frames=len(wanted))
         for number in wanted:
-            bgr = pictures[number][..., :3]
+            bgr: Any = pictures[number][..., :3]
             size = reduced(bgr.shape[0], bgr.shape[1], self.max_size)
             if size is not None:
                 bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
@@ -63,7 +64,7 @@ class AnimatedWebp:
         if not hasattr(cv2, "imdecodeanimation"):
             raise UsageError(f"{self.path} is an animated WebP: OpenCV reads it from version 4.11 on.")
         with open(self.path, "rb") as file:
-            data = np.frombuffer(file.read(), np.uint8)
+            data: Any = np.frombuffer(file.read(), np.uint8)
         h, w = (1 + int.from_bytes(data[at : at + 3].tobytes(), "little") for at in (27, 24))
         if 4 * h * w * (count := data.tobytes().count(b"ANMF")) > LARGEST:
             raise UsageError(f"{self.path} is an animated WebP of {count} pictures of {w}x{h}: too large to be read.")
@@ -77,7 +78,8 @@ class AnimatedWebp:
         for milliseconds in animation.durations:
             times.append(time)
             time += Fraction(max(1, int(milliseconds)), 1000)
-        return list(animation.frames), times
+        pictures: Any = animation.frames
+        return list(pictures), times
 
 
 def rate(times: list[Fraction]) -> Fraction | None:

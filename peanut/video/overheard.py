@@ -1,0 +1,31 @@
+"""What FFmpeg itself says of errors, where nothing else tells of them."""
+
+import contextlib
+from collections.abc import Iterator
+from threading import Lock
+
+import av.logging
+
+ONE_AT_A_TIME = Lock()
+"""FFmpeg has one level of telling for the whole process, which is put back afterwards."""
+
+
+@contextlib.contextmanager
+def overheard() -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg says in this thread meanwhile, as (level, who, what); it is silent otherwise."""
+    with ONE_AT_A_TIME:
+        level, skipping = av.logging.get_level(), av.logging.get_skip_repeated()
+        av.logging.set_level(av.logging.ERROR)
+        av.logging.set_skip_repeated(False)
+        try:
+            with av.logging.Capture() as said:
+                yield said
+        finally:
+            av.logging.set_level(level)
+            av.logging.set_skip_repeated(skipping)
+
+
+def reason(said: list[tuple[int, str, str]]) -> str:
+    """FFmpeg's own words for what went wrong, to be put behind ours; nothing: ""."""
+    words = [what.strip().splitlines()[0] for _, _, what in said if what.strip()]
+    return f" (FFmpeg: {words[0].rstrip('.')})" if words else ""
