@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-plain test-oldest lint bench clean
+.PHONY: demo test test-fast test-plain test-oldest fuzz lint bench clean
 
 demo: $(VENV)/ready  ## remove a walking man from a real clip, and show where the result is
 	$(BIN)/peanut demo --to demo
@@ -21,6 +21,9 @@ test-plain: $(VENV)/ready  ## the same by PyTorch's plain operations alone
 
 test-oldest: $(OLDEST)/ready  ## the same with the lowest versions that pyproject.toml promises
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n auto -m "not slow"
+
+fuzz: $(VENV)/ready  ## damaged files by ever new numbers, until Ctrl-C; FIRST=1000 begins there
+	$(BIN)/python tests/fuzz.py $(or $(FIRST),200)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -104,8 +104,6 @@ class Damage:
             if self._undecodable > 1:
                 packets = f"{self._undecodable} packets could not be decoded and are"
             told.append(f"{packets} left out")
-        if self._incomplete:
-            told.append(f"{self._incomplete} {'packets are' if self._incomplete > 1 else 'packet is'} not complete")
         if self.numbering.leading:
             told.append(f"{_frames(self.numbering.leading)} left out that need what came before the file began")
         if self.numbering.late:
@@ -114,6 +112,8 @@ class Damage:
             told.append(f"{_frames(self.flagged)} damaged")
         if self._cut_off:
             told.append(f"the file is cut off or broken ({self._cut_off})")
+        if told and self._incomplete:  # alone it is where two streams were joined
+            told.append(f"{self._incomplete} {'packets are' if self._incomplete > 1 else 'packet is'} not complete")
         if told:
             log.warning("%s: %s.", self.name, "; ".join(told))
 

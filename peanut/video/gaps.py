@@ -96,17 +96,19 @@ class Numbering:
         missing = 0
         while stamp is not None and self._waiting and self._waiting[0] <= stamp:
             missing += heappop(self._waiting) < stamp
-        time = self._time(stamp)
-        if self._last is not None and time <= self._last:
+        time, passed_over = self._time(stamp), missing if self._skipping else 0
+        if self._last is None:
+            missing = max(missing, round(time / self.frame)) if self._damaged and self.frame else missing
+        elif time <= self._last:
             if self._damaged:
                 self.late += 1
                 self._came += 1
                 return None
             time = self._last + self._tick
-        elif self._last is not None:
+        else:
             missing += self._unsent(time - self._last, missing)
         self._last_stamp = stamp
-        index, order = self._next + missing, self._order + (missing if self._skipping else 0)
+        index, order = self._next + missing, self._order + passed_over
         self._came, self._next, self._order, self._last = self._came + 1, index + 1, order + 1, time
         return Place(index, time, missing, order)
 

@@ -78,7 +78,7 @@ def info(path: str | os.PathLike[str]) -> Info:
             pixel_format=stream.codec_context.pix_fmt or "unknown",
             colour="RGB" if colour is None else _told(colour.matrix, colour.full_range),
             rotation=0 if picture is None else int(picture.rotation),
-            audio=tuple(audio.codec_context.name for audio in container.streams.audio),
+            audio=tuple(one.codec_context.name for one in container.streams.audio if one.codec_context),
             subtitles=tuple(one.codec_context.name for one in container.streams.subtitles if one.codec_context),
         )
 

@@ -2,11 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from threading import Lock
+from threading import RLock
 
 import av.logging
 
-ONE_AT_A_TIME = Lock()
+ONE_AT_A_TIME = RLock()
 """FFmpeg has one level of telling for the whole process, which is put back afterwards."""
 
 

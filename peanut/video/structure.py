@@ -22,18 +22,23 @@ class Matroska:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._size = file, file.seek(0, os.SEEK_END)
-        self._at: int | None = None  # where the block that came last ends
+        self._at: int | None = 0  # where the block that came last ends
+        self._broken = -1
 
     def whole_until(self, packet: Any) -> bool:
         """Whether everything between the packet before and this one was meant to be there, and is no block."""
         if packet.pos is None:
             return True
         whole = self._at is None or packet.pos < self._at or self._leads(self._at, packet.pos)
+        if not whole and self._broken < 0:
+            self._broken = self._at or 0
         self._at = self._end_of_block(packet.pos, packet.size)
         return whole
 
     def fault(self) -> str:
-        """What is wrong with the end of the file; nothing: ""."""
+        """What is wrong with the file; nothing: ""."""
+        if self._broken >= 0:
+            return f"its structure is broken at byte {self._broken}"
         head = _element(self._file, 0)
         segment = None if head is None or head[2] is None else _element(self._file, head[1] + head[2])
         if segment is not None and segment[0] == SEGMENT and segment[2] and segment[1] + segment[2] > self._size:
@@ -111,7 +116,7 @@ def _boxes(file: BinaryIO, end: int) -> str:
 
 def _chunks(file: BinaryIO, end: int, number: int, packets: int) -> str:
     """AVI: chunks from the beginning to the end, lists entered."""
-    at, held = 0, 0
+    at, held, size = 0, 0, 0
     while at + 8 <= end:
         head = _read(file, at, 8)
         if not head[:4].isascii() or not head[:4].decode().isprintable():
@@ -121,8 +126,10 @@ def _chunks(file: BinaryIO, end: int, number: int, packets: int) -> str:
             return f"its structure is broken at byte {at + 1}"
         size = int.from_bytes(head[4:], "little")
         held += head[:2] == b"%02d" % number and head[2:4] in (b"dc", b"db") and size > 0
+        if at == 0 and 8 + size > end:
+            return CUT_SHORT
         at += 12 if head[:4] in (b"RIFF", b"LIST") else 8 + size + size % 2
-    return CUT if at > end + 1 else f"it holds {held} pictures, {packets} were found" if held > packets else ""
+    return CUT if at > end + size % 2 else f"it holds {held} pictures, {packets} were found" if held > packets else ""
 
 
 def _gif(file: BinaryIO, packets: int) -> str:
