@@ -92,7 +92,7 @@ def test_a_hole_in_the_middle_is_told_and_numbers_keep_their_place(name, codec, 
     assert len(lost) >= 6  # as many as the bytes were, and what a damaged frame or cluster has beside
     assert name == "a.webm" or set(range(13, 19)) <= set(lost) <= set(range(10, 22))
     assert [frame.shot for frame in frames] == [int(frame.index > lost[0]) for frame in frames]
-    assert all(frame.time - frames[0].time == Fraction(frame.index, 25) for frame in frames)
+    assert all(abs(25 * (frame.time - frames[0].time) - frame.index) < Fraction(1, 2) for frame in frames)
     before, after = frames[lost[0] - 1].time, frames[lost[0]].time
     assert caplog.messages[0] == (
         f"{path}: {len(lost)} frames are missing between {float(before):.3f} s and {float(after):.3f} s: "
@@ -162,10 +162,8 @@ def test_a_variable_rate_is_no_gap(name, codec, times, tmp_path, caplog):
     assert (numbers(frames), caplog.messages) == (list(range(30)), [])
     assert {frame.shot for frame in frames} == {0}
     begin = frames[0].time
-    assert all(
-        abs(frame.time - begin - Fraction(time, 100)) <= Fraction(1, 100)
-        for frame, time in zip(frames, times, strict=True)
-    )
+    for frame, time in zip(frames, times, strict=True):
+        assert abs(frame.time - begin - Fraction(time, 100)) <= Fraction(1, 100)
 
 
 def test_frames_dropped_on_purpose_in_an_avi_are_no_gap(tmp_path, caplog):
