@@ -199,7 +199,8 @@ def test_what_a_source_carries_comes_from_file_objects_and_pipes_that_were_spool
 def test_what_a_pipe_carried_is_gone_and_that_is_said(spoken, tmp_path, caplog):
     (peanut.read(Pipe(spoken.read_bytes()), shots=False) | peanut.write(tmp_path / "clean.mp4")).run()
     assert caplog.messages == ["pipe: its audio and subtitle is not carried over: it can be read only once."]
-    assert [frame.time for frame in read(tmp_path / "clean.mp4")] == [frame.time for frame in read(spoken)]
+    before = read(spoken)  # its pictures begin 23 ms after its sound, which is gone
+    assert [frame.time for frame in read(tmp_path / "clean.mp4")] == [frame.time - before[0].time for frame in before]
 
 
 @needs_ffmpeg

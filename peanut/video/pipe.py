@@ -41,6 +41,8 @@ def opened(path: str | BinaryIO, name: str, lock: Lock, stack: ExitStack) -> Ope
         file = stack.enter_context(open(file, "rb"))  # noqa: SIM115  (closed with the stack)
     if file is None or getattr(file, "closed", False):
         raise UsageError(f"{name} is closed: there is nothing to read from it.")
+    if isinstance(file, View):
+        return file
     return View(file, lock) if file.seekable() else _from_pipe(file, name)
 
 
