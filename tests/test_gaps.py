@@ -208,6 +208,13 @@ def test_a_file_that_gives_no_frame_is_an_error(tmp_path):
     assert str(error.value).startswith(f"{path}: not one frame can be decoded (FFmpeg: Invalid NAL unit size (-1 > ")
 
 
+def test_a_recording_that_was_ended_before_its_first_picture_is_empty(tmp_path, caplog):
+    path = encoded(tmp_path / "a.mp4", "libx264", container={"movflags": "frag_keyframe+empty_moov"})
+    path.write_bytes(path.read_bytes().partition(b"moof")[0][:-4])
+    assert read(path) == []
+    assert caplog.messages == []
+
+
 def test_pictures_that_need_what_came_before_the_file_are_told(tmp_path, caplog):
     whole = encoded(tmp_path / "whole.ts", g="10")
     path = remuxed(whole, tmp_path / "late.ts", lambda number, _: number >= 14)

@@ -96,6 +96,11 @@ class Damage:
         elif self._file is not None:
             self._cut_off = fault_of(self._file, self._kind, self._stream, self._packets)
 
+    @property
+    def rightly_empty(self) -> bool:
+        """Whether nothing says that there should be pictures: a recording was ended before the first."""
+        return not (self._packets or self._stream.frames or length_of(self._container) or self._cut_off)
+
     def report(self) -> None:
         """Tell, in one line, what was wrong in all."""
         told = [f"{_frames(self.missing)} missing in all"] if self.missing else []

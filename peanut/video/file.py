@@ -123,7 +123,7 @@ class _Reading:
         self.to_rgb = ToRgb()
 
     def frames(self) -> Iterator[Frame]:
-        """The frames that are wanted. Raises UsageError if not one picture can be decoded."""
+        """The frames that are wanted. Raises UsageError if there must be pictures and not one can be decoded."""
         last, before = None, None  # the frame given out last; the time of the picture before
         for picture in pictures(self.container, self.stream, self.key, self.damage):
             place = self.numbering.place(picture)
@@ -141,7 +141,7 @@ class _Reading:
             before = place.time
         else:
             self.damage.check_end()
-            if before is None:
+            if before is None and not self.damage.rightly_empty:
                 raise UsageError(f"{self.settings.name}: not one frame can be decoded{_why(self.source)}.")
         self.damage.report()
 
