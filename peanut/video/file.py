@@ -22,12 +22,18 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
+from peanut.video.interlaced import deinterlaced, first_field
 from peanut.video.media import Media, View
+from peanut.video.shape import frame_rate, pixel_aspect
 
 log = logging.getLogger(__name__)
 
 HIDDEN_PICTURES = {"vp8", "vp9", "av1"}
 """Codecs with packets that show nothing by design: a packet without a picture does not mean that one was lost."""
+INTERLACED = (
+    "%s: its pictures are interlaced (%s field first) and are taken as they are, combs and all;"
+    " read(path, deinterlace=True), --deinterlace, makes whole pictures of them."
+)
 PEEK = 1 << 16
 """Bytes of a pipe in which an mp4 must show its index to be read as it comes."""
 
@@ -43,6 +49,7 @@ class VideoFile:
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
     max_size: int | None = None
+    deinterlace: bool = False
     _lock: Lock = attrs.field(factory=Lock, eq=False, init=False)
 
     def __str__(self) -> str:
@@ -129,7 +136,8 @@ def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward"
     damage = _Damage(name_of(settings.path))
     to_rgb = ToRgb()
     source, last = None, Fraction(-1)
-    for picture in _pictures(container, stream, key, counter, damage):
+    pictures = _pictures(container, stream, key, counter, damage)
+    for picture in deinterlaced(pictures) if settings.deinterlace else pictures:
         index = counter.index_of(picture)
         stamped = picture.pts is not None
         time = Fraction(picture.pts * picture.time_base if stamped else index / Fraction(stream.average_rate or 25))
@@ -140,10 +148,15 @@ def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward"
         turn = orientation(picture)
         if source is None:
             size = picture.height, picture.width
+            field = first_field(stream, picture)
+            if field is not None and not settings.deinterlace:
+                log.warning(INTERLACED, name_of(settings.path), field)
             source = Media(
                 path=name_of(settings.path),
                 start=settings.start,
-                fps=stream.average_rate,
+                fps=frame_rate(stream),
+                aspect=pixel_aspect(stream, turned=turn[0]),
+                first_field=None if settings.deinterlace else field,
                 frames=expected_frames(container, settings.start, settings.stop),
                 colour=colour_of(picture),
                 rotation=int(picture.rotation),

@@ -1,6 +1,7 @@
 """What a video file carries beside its pictures, and how it is opened once more to get at it."""
 
 import io
+from fractions import Fraction
 from threading import Lock
 from typing import BinaryIO
 
@@ -51,5 +52,11 @@ class Media(Source):
     """A camera or network stream, whose clock says nothing to those who watch later."""
     beside: tuple[str, ...] = ()
     """Kinds of the other streams: audio, subtitle."""
+    start_time: Fraction = Fraction(0)
+    """Seconds of the source's own clock at time zero of its frames; 1.4 in a usual .ts."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel by its height, of the upright pictures."""
+    first_field: str | None = None
+    """Of interlaced pictures the field that is shown first, top or bottom; None: they are not interlaced."""
     again: str | View | None = attrs.field(default=None, eq=False, repr=False)
     """What PyAV opens to read it once more; None: what passed is gone."""

@@ -23,6 +23,7 @@ def read(
     stop: Seconds | None = None,
     max_size: int | None = None,
     shots: bool = True,
+    deinterlace: bool = False,
     fps: float | Fraction | None = None,
     newest: int = 4,
     timeout: float = 10.0,
@@ -34,6 +35,7 @@ def read(
         binary file object, the number of a camera or its device, an address (rtsp, http, HLS).
     start, stop: seconds of the source, stop excluded; `frame.time` and `frame.index` stay the source's.
     max_size: longest side in pixels; larger pictures are reduced, smaller ones stay.
+    deinterlace: make whole pictures of a video file's interlaced ones (FFmpeg's bwdif), one of each, with its time.
     fps: frames per second of a folder of pictures (25); a video has its own.
     newest, timeout, retry: of live sources: frames kept while the pipeline is busy (older ones are dropped and
         counted), seconds without a picture after which the connection counts as lost, attempts to connect again.
@@ -49,6 +51,8 @@ def read(
     trimmed = start is not None or stop is not None
     if isinstance(path, str) and path.isdigit() and not os.path.exists(path):
         path = int(path)  # a camera, as the command line names it
+    if deinterlace and (isinstance(path, int) or (isinstance(path, str | Path) and not _is_file(os.fspath(path)))):
+        raise UsageError("read: deinterlace is for video files; pictures and live sources are taken as they are.")
     source: Live | Images | VideoFile
     if isinstance(path, int) or (isinstance(path, str) and is_live(path)):
         if trimmed:
@@ -61,8 +65,12 @@ def read(
         if fps is not None:
             raise UsageError("read: fps is for folders of pictures; a video has its own.")
         file: str | BinaryIO = os.fspath(path) if isinstance(path, str | Path) else path
-        source = VideoFile(file, start=begin, stop=end, max_size=max_size)
+        source = VideoFile(file, start=begin, stop=end, max_size=max_size, deinterlace=deinterlace)
     return Pipeline(source=source, stages=(find_shots(),) if shots else ())
+
+
+def _is_file(path: str) -> bool:
+    return not is_live(path) and not is_pictures(path)
 
 
 def _seconds(name: str, value: Seconds) -> Fraction:
