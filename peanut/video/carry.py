@@ -7,8 +7,17 @@ from typing import Any, Protocol
 import av
 import av.codec
 
-from peanut.video.extras import carry_attachments, carry_chapters, carry_cover, describe, uncarried
-from peanut.video.packets import Packets
+from peanut.video.carried_packets import Packets
+from peanut.video.empty_tracks import hide_empty_tracks
+from peanut.video.extras import (
+    Cover,
+    carry_attachments,
+    carry_chapters,
+    carry_cover,
+    describe,
+    forget_time_code,
+    uncarried,
+)
 from peanut.video.shape import is_cover, picture_stream
 from peanut.video.sound import CopiedPackets, carry_sound
 
@@ -69,6 +78,7 @@ class Carried:
         left += carry_attachments(source, output) if subtitles else []
         left += carry_chapters(source, output, self._offset, end) if extras else []
         left += uncarried(source) if extras else []
+        left += forget_time_code(output) if shift else []
         if left:
             log.warning("%s: not carried over to %s: %s.", source.name, output.format.name, ", ".join(left))
 
@@ -106,6 +116,11 @@ class Carried:
             self._write(packet)
         for lane in self._lanes.values():
             lane.finish(self._output)
+
+    def closed(self, path: str) -> None:
+        """Put right what FFmpeg leaves in a complete file with a cover."""
+        if any(isinstance(lane, Cover) for lane in self._lanes.values()):
+            hide_empty_tracks(path)
 
     def _write(self, packet: Any) -> None:
         self._lanes[packet.stream_index].write(packet, self._offset, self._output)

@@ -201,6 +201,7 @@ class VideoOutput:
             self._abandon()
             raise
         self.container.close()
+        self.carried.closed(self.name)
         return None
 
     def _abandon(self) -> None:

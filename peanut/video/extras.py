@@ -18,6 +18,7 @@ COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png"
 def tags(source: Any) -> dict[str, str]:
     """The tags of a container or stream that are true of a copy, too."""
     found = {key: value for key, value in source.metadata.items() if not key.lower().startswith(OF_THE_FILE)}
+    found = {("timecode" if key.lower() == "timecode" else key): value for key, value in found.items()}
     if "name" in found:  # what mp4 and mov call a title when they are read
         found.setdefault("title", found.pop("name"))
     return found
@@ -61,18 +62,25 @@ def carry_attachments(source: Any, output: Any) -> list[str]:
 
 
 def carry_cover(source: Any, picture: Any, output: Any) -> "Cover | str | None":
-    """How a cover gets into `output`: as a stream, in mkv at once; what to call it where it cannot.
+    """How a cover gets into `output`: mp4 as a stream, mkv at once; what to call it where it cannot.
 
     picture: its packet, or None.
     """
     codec, kind = source.codec_context.name, kind_of(output)
-    if picture is None or codec not in COVERS or kind == "webm" or not hasattr(output, "add_attachment"):
-        return f"the cover ({codec})"
-    if kind != "matroska":
+    in_place = output.file is None  # a file that can be put right afterwards
+    if picture is not None and codec in COVERS and kind == "mp4" and in_place:
         return Cover(source, output)
+    if picture is None or codec not in COVERS or kind != "matroska" or not hasattr(output, "add_attachment"):
+        return f"the cover ({codec})"
     name, mime = COVERS[codec]
     output.add_attachment(source.metadata.get("filename", name), mime, bytes(picture))
     return None
+
+
+def forget_time_code(output: Any) -> list[str]:
+    """Take the time code off `output`, which begins later than its source; returns what to call it if there was one."""
+    codes = [holder.pop("timecode", "") for holder in (output.metadata, output.streams.video[0].metadata)]
+    return ["the time code, as the beginning is cut off"] if any(codes) else []
 
 
 def uncarried(source: Any) -> list[str]:
@@ -83,7 +91,7 @@ def uncarried(source: Any) -> list[str]:
         name = getattr(stream, "name", None) or "unknown"
         if stream.type == "video" and stream.index != pictures and not is_cover(stream):
             left.append(f"the other pictures in stream {stream.index}")
-        elif stream.type == "data" and "timecode" not in stream.metadata and not (chapters and name == "bin_data"):
+        elif stream.type == "data" and "timecode" not in tags(stream) and not (chapters and name == "bin_data"):
             left.append(f"the data in stream {stream.index} ({name})")
     return left
 

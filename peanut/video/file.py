@@ -25,6 +25,7 @@ from peanut.video.colour import ToRgb, colour_of, orientation, upright
 from peanut.video.interlaced import deinterlaced, first_field
 from peanut.video.media import Media, View
 from peanut.video.shape import frame_rate, pixel_aspect
+from peanut.video.transparency import Transparency
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,8 @@ def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward"
     counter = _Counter(stream.codec_context.name in HIDDEN_PICTURES)
     key = _key_packet(opened, settings.start)
     damage = _Damage(name_of(settings.path))
+    transparency = Transparency(name_of(settings.path))
+    transparency.of_stream(stream)
     to_rgb = ToRgb()
     source, last = None, Fraction(-1)
     pictures = _pictures(container, stream, key, counter, damage)
@@ -165,6 +168,7 @@ def _frames(settings: VideoFile, container: Any, opened: "str | View | _Forward"
                 again=_another(opened),
             )
         last = time
+        transparency.of_picture(picture)
         image = upright(to_rgb(picture, reduced(picture.height, picture.width, settings.max_size)), turn)
         yield Frame(index=index, time=time, image=image, source=source)
     else:

@@ -3,8 +3,8 @@
 from fractions import Fraction
 from typing import Any
 
-FASTEST = 1000
-"""Frames per second above which a rate is the ticks of a clock, not a rate."""
+FASTEST = 960
+"""Frames per second above which a rate is taken for the ticks of a clock (1000, 90000), not for a rate."""
 ATTACHED_PICTURE = 1 << 10
 """FFmpeg's flag of a stream that is a cover."""
 
@@ -23,7 +23,7 @@ def pixel_aspect(stream: Any, turned: bool) -> Fraction:
 def frame_rate(stream: Any) -> Fraction | None:
     """Frames per second; None where all that the file tells is nonsense (0/0, 1000/1, 90000/1)."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate < FASTEST:
+        if rate and 0 < rate <= FASTEST:
             return Fraction(rate)
     return None
 
