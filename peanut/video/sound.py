@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "libopus"}
 """Sound that a container does not take is encoded anew with these."""
+EARLY = 24
+"""Samples by which packets of Opus are written early: its 312 of delay are half a millisecond more than whole ones."""
 USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What so many channels mean where the file does not say."""
 
@@ -145,6 +147,7 @@ class EncodedSound:
         self.stream = output.add_stream(encoder, rate=RATE)
         self.stream.codec_context.layout = layout
         self.stream.codec_context.time_base = Fraction(1, RATE)
+        self._early = EARLY if encoder == "libopus" else 0
         self._even = EvenSound(self.stream.codec_context.format.name, layout)
         self._damage = Damage(source, "silence now")
 
@@ -165,12 +168,18 @@ class EncodedSound:
         """Write what the encoder holds, and tell what was damaged."""
         self._encode(self._even.rest(), output)
         if self.stream.codec_context.is_open:
-            output.mux(self.stream.encode(None))
+            self._mux(self.stream.encode(None), output)
         self._damage.tell()
 
     def _encode(self, sounds: Iterable[Any], output: Any) -> None:
         for sound in sounds:
-            output.mux(self.stream.encode(sound))
+            self._mux(self.stream.encode(sound), output)
+
+    def _mux(self, packets: Iterable[Any], output: Any) -> None:
+        for packet in packets:
+            packet.pts -= self._early
+            packet.dts -= self._early
+            output.mux(packet)
 
 
 def _layout_taken(encoder: str, *layouts: str) -> str:
