@@ -322,6 +322,16 @@ def test_the_shape_of_pixels_stays(max_size, target, tmp_path):
     assert aspect(copy(source, tmp_path / f"copy.{target}", max_size=max_size)) == Fraction(64, 45)
 
 
+def test_the_shape_of_pixels_is_told_where_it_is_lost(tmp_path, caplog):
+    source = film(tmp_path / "film.mp4", audio=None, sample_aspect_ratio=Fraction(64, 45))
+    with caplog.at_level(logging.WARNING):
+        copy(source, tmp_path / "copy.webm")
+    assert caplog.messages == [
+        f"{tmp_path / 'copy.partial.webm'}: the source's pixels are 64:45 wide, and libvpx-vp9 in webm is written"
+        " without it: it is shown squashed."
+    ]
+
+
 def test_the_shape_of_pixels_turns_with_the_picture(tmp_path):
     source = tmp_path / "film.mp4"
     film(source, sample_aspect_ratio=Fraction(4, 3), prepare=lambda out: out.streams.video[0].set_display_rotation(90))

@@ -48,6 +48,8 @@ TICKS = 360_000
 """Ticks a second in which the times of all usual frame rates are whole, 24000/1001 included."""
 BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1)
 QUALITY_LEVELS = {"libx264": "crf", "libx265": "crf", "libvpx-vp9": "crf", "libsvtav1": "crf", "libaom-av1": "crf"}
+WITHOUT_SHAPE = {"libvpx", "libvpx-vp9", "libsvtav1", "libaom-av1", "librav1e"}
+SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written without it: it is shown squashed."
 
 
 class VideoOutput:
@@ -126,8 +128,10 @@ class VideoOutput:
         context.color_range = 2 if self.colour.full_range else 1
         context.colorspace = self.colour.matrix
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
-        if self.media is not None:
+        if self.media is not None and self.media.aspect != 1:
             context.sample_aspect_ratio = self.media.aspect
+            if codec in WITHOUT_SHAPE and kind in ("matroska", "webm"):
+                log.warning(SQUEEZED, self.name, *self.media.aspect.as_integer_ratio(), codec, kind)
         if self.fields is not None:
             context.flags |= BY_FIELDS
             context.field_order = self.fields.order
