@@ -180,17 +180,25 @@ def test_damaged_sound_is_told_with_ffmpegs_reason_and_the_pictures_stay(tmp_pat
     assert np.abs(moved).max() < 0.001  # what comes after the hole is where it was
 
 
-def hurt(source, target):
-    """The same file with packets 12 to 16 of its sound overwritten."""
-    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+@pytest.mark.parametrize("target", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize(("kind", "codec"), [("mpegts", "aac"), ("matroska", "ac3"), ("matroska", "flac")])
+def test_no_damage_to_the_sound_costs_a_picture(kind, codec, target, tmp_path):
+    hurt(film(tmp_path / "film", kind, "libx264", codec), tmp_path / "hurt", kind, range(1, 4))
+    copied = copy(tmp_path / "hurt", tmp_path / f"copy.{target}")
+    assert len(list(peanut.read(copied, shots=False))) == 25
+
+
+def hurt(source, target, kind="matroska", which=range(12, 17)):
+    """The same file with some packets of its sound overwritten."""
+    with av.open(str(source)) as container, av.open(str(target), "w", format=kind) as output:
         here = [output.add_stream_from_template(one) for one in container.streams]
         count = 0
         for packet in container.demux():
             if not packet.size:
                 continue
-            kind, lane = packet.stream.type, here[packet.stream_index]
-            damaged = kind == "audio" and 12 <= count < 17
-            count += kind == "audio"
+            sound, lane = packet.stream.type == "audio", here[packet.stream_index]
+            damaged = sound and count in which
+            count += sound
             plain = av.Packet(b"\xff" * packet.size if damaged else bytes(packet))
             plain.pts, plain.dts, plain.time_base = packet.pts, packet.dts, packet.time_base
             plain.duration, plain.is_keyframe, plain.stream = packet.duration, packet.is_keyframe, lane

@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "libopus"}
 """Sound that a container does not take is encoded anew with these."""
+PARSED = {"ac3", "eac3"}
+"""Sound whose headers mp4 and mov read: one that is damaged would break off the whole file."""
 EARLY = 24
 """Samples by which packets of Opus are written early: its 312 of delay are half a millisecond more than whole ones."""
 USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -30,11 +32,15 @@ def carry_sound(stream: Any, first: Any, output: Any, options: dict[str, str]) -
     first: its first packet, or None. options: those with which `output` was opened.
     """
     kind, codec = output.format.name.split(",")[0], _canonical(stream)
+    if codec == "unknown":
+        return f"the sound in stream {stream.index} (of an unknown kind)"
     if codec in output.supported_codecs or stream.codec_context.name in output.supported_codecs:
         configuration = None if first is None or stream.codec_context.extradata else adts_configuration(bytes(first))
-        if codec == "aac" and configuration is not None:
+        if codec == "aac" and configuration is not None and _takes(kind, options, stream, None, configuration):
             return HeaderlessSound(stream, output.add_stream_from_template(stream), configuration)
-        if first is None or _takes(kind, options, stream, first):
+        if _takes(kind, options, stream, first):
+            if kind in ("mp4", "mov") and codec in PARSED:
+                return CheckedPackets(stream, output.add_stream_from_template(stream))
             return CopiedPackets(output.add_stream_from_template(stream))
     encoder = ENCODERS[kind]
     try:
@@ -51,17 +57,27 @@ def _canonical(stream: Any) -> str:
     return str(av.codec.Codec(name, "r").canonical_name) if name != "unknown" else name
 
 
-def _takes(kind: str, options: dict[str, str], stream: Any, packet: Any) -> bool:
+def _takes(kind: str, options: dict[str, str], stream: Any, packet: Any, configuration: bytes | None = None) -> bool:
     """Whether a container really takes this sound: what it says it supports is refused when it comes, FLAC by mov."""
     try:
         with av.open(io.BytesIO(), "w", format=kind, options=options) as container:
             trial = container.add_stream_from_template(stream)
-            copy = _plain(packet, packet.time_base)
-            copy.pts, copy.dts, copy.stream = 0, 0, trial
-            container.mux(copy)
+            if configuration is not None:
+                trial.codec_context.extradata = configuration
+            container.start_encoding()
+            if packet is not None:
+                copy = _plain(packet, packet.time_base)
+                copy.pts, copy.dts, copy.stream = 0, 0, trial
+                container.mux(copy)
     except (av.error.FFmpegError, OSError, ValueError):
         return False
     return True
+
+
+def start_of(packet: Any) -> Fraction:
+    """When a packet begins, in seconds of the source's clock."""
+    stamp = packet.dts if packet.pts is None else packet.pts
+    return Fraction((stamp or 0) * packet.time_base)
 
 
 def _plain(packet: Any, time_base: Fraction) -> Any:
@@ -107,6 +123,28 @@ class CopiedPackets:
         """Nothing is held back."""
 
 
+class CheckedPackets(CopiedPackets):
+    """A stream whose packets are copied if they can be decoded."""
+
+    def __init__(self, source: Any, stream: Any) -> None:
+        super().__init__(stream)
+        self._damage = Damage(source, "left out")
+
+    def write(self, packet: Any, offset: Fraction, output: Any) -> None:
+        """Write a packet, or note its damage, which is told at the end."""
+        try:
+            with reasons():
+                packet.decode()
+        except av.error.FFmpegError as error:
+            self._damage.add(error, start_of(packet))
+            return
+        super().write(packet, offset, output)
+
+    def finish(self, output: Any) -> None:
+        """Tell what was damaged."""
+        self._damage.tell()
+
+
 class HeaderlessSound(CopiedPackets):
     """AAC of a transport stream, with a header before every piece (ADTS): copied without them."""
 
@@ -118,14 +156,14 @@ class HeaderlessSound(CopiedPackets):
 
     def write(self, packet: Any, offset: Fraction, output: Any) -> None:
         """Write a packet; one with a damaged header, or of other channels than the first, is told at the end."""
-        configuration, time_base = adts_configuration(bytes(packet)), packet.time_base
+        configuration, time_base, start = adts_configuration(bytes(packet)), packet.time_base, start_of(packet)
         try:
             if configuration not in (self._configuration, None):
                 raise ValueError("Its channels or its rate change")
             with reasons():
                 bare = self._filter.filter(packet)
         except (av.error.FFmpegError, ValueError) as error:
-            self._damage.add(error, packet)
+            self._damage.add(error, start)
             return
         for part in bare:  # without the note on a new configuration that FFmpeg puts on it, which mkv stumbles over
             super().write(_plain(part, time_base), offset, output)
@@ -153,33 +191,45 @@ class EncodedSound:
 
     def write(self, packet: Any, offset: Fraction, output: Any) -> None:
         """Decode, move `offset` seconds to the front, encode, write; what cannot be decoded becomes silence."""
+        start = start_of(packet)
         try:
             with reasons():
                 sounds = packet.decode()
-        except av.error.FFmpegError as error:
-            self._damage.add(error, packet)
+                encoded = [part for sound in _timed(sounds, start) for part in self._encoded(sound, offset)]
+        except (av.error.FFmpegError, ValueError) as error:
+            self._damage.add(error, start)
             return
-        for sound in sounds:
-            if sound.pts is not None:
-                sound.pts -= round(offset / sound.time_base)
-            self._encode(self._even.add(sound), output)
+        self._mux(encoded, output)
 
     def finish(self, output: Any) -> None:
         """Write what the encoder holds, and tell what was damaged."""
-        self._encode(self._even.rest(), output)
+        for sound in self._even.rest():
+            self._mux(self.stream.encode(sound), output)
         if self.stream.codec_context.is_open:
             self._mux(self.stream.encode(None), output)
         self._damage.tell()
 
-    def _encode(self, sounds: Iterable[Any], output: Any) -> None:
-        for sound in sounds:
-            self._mux(self.stream.encode(sound), output)
+    def _encoded(self, sound: Any, offset: Fraction) -> Iterator[Any]:
+        sound.pts -= round(offset / sound.time_base)
+        for even in self._even.add(sound):
+            yield from self.stream.encode(even)
 
     def _mux(self, packets: Iterable[Any], output: Any) -> None:
         for packet in packets:
             packet.pts -= self._early
             packet.dts -= self._early
             output.mux(packet)
+
+
+def _timed(sounds: Iterable[Any], start: Fraction) -> Iterator[Any]:
+    """The sounds of a packet that begins at `start`; a decoder gives no time after a damaged one."""
+    for sound in sounds:
+        if sound.time_base is None:
+            sound.time_base = Fraction(1, sound.sample_rate)
+        if sound.pts is None:
+            sound.pts = round(start / sound.time_base)
+        start = sound.pts * sound.time_base + Fraction(sound.samples, sound.sample_rate)
+        yield sound
 
 
 def _layout_taken(encoder: str, *layouts: str) -> str:
@@ -204,11 +254,10 @@ class Damage:
         self._told = f"sound {stream.index} ({_canonical(stream)})"
         self._fate, self._count, self._first, self._reason = fate, 0, Fraction(0), ""
 
-    def add(self, error: Exception, packet: Any) -> None:
-        """One more."""
+    def add(self, error: Exception, start: Fraction) -> None:
+        """One more, that begins at `start`, in seconds of the source."""
         if not self._count:
-            stamp = packet.dts if packet.pts is None else packet.pts
-            self._first, self._reason = Fraction((stamp or 0) * packet.time_base), reason(error)
+            self._first, self._reason = start, reason(error)
         self._count += 1
 
     def tell(self) -> None:
