@@ -38,8 +38,9 @@ def carry_sound(stream: Any, first: Any, output: Any, options: dict[str, str]) -
         configuration = None if first is None or stream.codec_context.extradata else adts_configuration(bytes(first))
         if codec == "aac" and configuration is not None and _takes(kind, options, stream, None, configuration):
             return HeaderlessSound(stream, output.add_stream_from_template(stream), configuration)
-        if _takes(kind, options, stream, first):
-            if kind in ("mp4", "mov") and codec in PARSED:
+        parsed = kind in ("mp4", "mov") and codec in PARSED
+        if _takes(kind, options, stream, first) and not (parsed and not _decodes(first)):
+            if parsed:
                 return CheckedPackets(stream, output.add_stream_from_template(stream))
             return CopiedPackets(output.add_stream_from_template(stream))
     encoder = ENCODERS[kind]
@@ -72,6 +73,14 @@ def _takes(kind: str, options: dict[str, str], stream: Any, packet: Any, configu
     except (av.error.FFmpegError, OSError, ValueError):
         return False
     return True
+
+
+def _decodes(packet: Any) -> bool:
+    """Whether there is a packet, and a sound one."""
+    try:
+        return packet is not None and bool(packet.decode())
+    except av.error.FFmpegError:
+        return False
 
 
 def start_of(packet: Any) -> Fraction:
