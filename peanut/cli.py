@@ -38,6 +38,7 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--start", metavar="TIME", help=f"Where to begin. {SECONDS}"),
         click.option("--stop", metavar="TIME", help=f"Where to end. {SECONDS}"),
         click.option("--max-size", type=int, metavar="PIXELS", help="Reduce so that the longest side is at most this."),
+        click.option("--deinterlace", is_flag=True, help="Make whole pictures of interlaced ones (bwdif)."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -101,6 +102,7 @@ def erase(
     start: str | None,
     stop: str | None,
     max_size: int | None,
+    deinterlace: bool,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -121,7 +123,7 @@ def erase(
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
     finder = _finder(masks, moving, prompt, shadows, grow)
-    frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
+    frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
     eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
     pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
     _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
@@ -140,6 +142,7 @@ def masks(
     start: str | None,
     stop: str | None,
     max_size: int | None,
+    deinterlace: bool,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -157,7 +160,11 @@ def masks(
     peanut masks street.mp4 -o look.mp4 --moving --overlay
     """
     finder = _finder(None, moving, prompt, shadows, grow)
-    frames = peanut.read(source, start=start, stop=stop, max_size=max_size) | peanut.prefetch(4) | finder
+    frames = (
+        peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
+        | peanut.prefetch(4)
+        | finder
+    )
     if overlay:
         sink = peanut.write(output, overwrite=overwrite)
         _run(frames | peanut.overlay(), sink, output, dry_run)
@@ -179,6 +186,7 @@ def upscale(
     start: str | None,
     stop: str | None,
     max_size: int | None,
+    deinterlace: bool,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -193,7 +201,7 @@ def upscale(
     peanut upscale clean.mp4 -o sharp.mp4 --scale 4
     peanut upscale clean.mp4 -o sharp.mp4 --model basicvsr-reds4     (comes from the package index)
     """
-    frames = peanut.read(source, start=start, stop=stop, max_size=max_size)
+    frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
     enlarged = None if scale is None else int(scale)
     settings: dict[str, Any] = {"lookahead": 0} if live else {}
     network = peanut.URNet(model, scale=enlarged, fidelity=fidelity, **settings)

@@ -165,7 +165,7 @@ def test_a_trimmed_copy_starts_at_zero_and_has_the_packets_that_start_in_it(spok
         assert word[0] + first == packets(spoken, "subtitles")[1][0]
     else:
         assert [record.getMessage() for record in caplog.records] == [
-            "mp4 does not take subtitles in subrip: they are left out."
+            f"{spoken}: not carried over to mp4: the subtitles in subrip."
         ]
 
 
@@ -210,7 +210,7 @@ def test_sound_that_the_container_does_not_take_is_encoded_anew(spoken, tmp_path
     told = [record.getMessage() for record in caplog.records]
     assert told == [
         "webm does not take sound in aac: it is encoded anew in libopus.",
-        "webm does not take subtitles in subrip: they are left out.",
+        f"{spoken}: not carried over to webm: the subtitles in subrip.",
     ]
     with av.open(str(tmp_path / "copy.webm")) as container:
         sound = container.streams.audio[0]

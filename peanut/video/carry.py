@@ -1,50 +1,86 @@
-"""What a video carries beside its pictures: sound and subtitles, packets copied where the container takes them."""
+"""What a video carries beside its pictures: sound, subtitles, a cover; written as the pictures come by."""
 
 import logging
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
-import av.error
+import av.codec
+
+from peanut.video.carried_packets import Packets
+from peanut.video.container import is_cover, video_stream
+from peanut.video.empty_tracks import hide_empty_tracks
+from peanut.video.extras import (
+    Cover,
+    carry_attachments,
+    carry_chapters,
+    carry_cover,
+    describe,
+    forget_time_code,
+    uncarried,
+)
+from peanut.video.sound import CopiedPackets, carry_sound
 
 log = logging.getLogger(__name__)
 
-ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "libopus"}
-"""Sound that a container does not take is encoded anew with these."""
+
+class Lane(Protocol):
+    """One stream on its way into the output, `offset` seconds earlier than its packets say."""
+
+    stream: Any
+
+    def write(self, packet: Any, offset: Fraction, output: Any) -> None: ...
+
+    def finish(self, output: Any) -> None: ...
 
 
 class Carried:
-    """The source's sound and subtitles on their way into `output`, moved by `shift` seconds to the front.
+    """What a source holds beside its pictures, on its way into `output`, `shift` seconds earlier.
 
-    source: an open input container, or None. Packets are copied whose start lies in what was read.
+    source: an open input container, or None. zero: the source's clock at time zero of the frames. end: time of the
+    frames' end, where it is known. options: those of `output`. extras: covers, chapters and time code. Packets are
+    copied whose start lies in what was read; what the output cannot hold is told in one line.
     """
 
-    def __init__(self, source: Any, output: Any, shift: Fraction, *, audio: bool, subtitles: bool) -> None:
-        self.shift, self._output = shift, output
-        self._lanes: dict[int, _Copy | _Encode] = {}
+    def __init__(
+        self,
+        source: Any,
+        output: Any,
+        options: dict[str, str],
+        *,
+        zero: Fraction,
+        shift: Fraction,
+        end: Fraction | None,
+        audio: bool,
+        subtitles: bool,
+        extras: bool,
+    ) -> None:
+        self._offset, self._output = zero + shift, output
+        self._lanes: dict[int, Lane] = {}
         self._pending: tuple[Any, Fraction] | None = None
         self._shown = Fraction(-1)  # time of the last picture that came by
-        for stream in () if source is None else source.streams:
-            if (stream.type == "audio" and audio) or (stream.type == "subtitle" and subtitles):
-                lane = _lane(stream, output)
-                if lane is not None:
-                    self._lanes[stream.index] = lane
-        self._packets = self._read(source) if self._lanes else iter(())
-
-    def _read(self, source: Any) -> Iterator[tuple[Any, Fraction]]:
-        """Packets of the pictures and of what is carried, with their start in seconds, from `shift` on."""
-        if self.shift:
-            source.seek(int(self.shift * av.time_base))
-        streams = [source.streams.video[0], *(source.streams[index] for index in self._lanes)]
-        try:
-            for packet in source.demux(streams):
-                if packet.size and packet.pts is not None:
-                    start = packet.pts * packet.time_base
-                    if not self.shift or start >= self.shift:
-                        yield packet, start
-        except av.error.FFmpegError as error:
-            log.warning("sound or subtitles end early: %s.", error)
+        self._packets: Any = iter(())
+        if source is None:
+            return
+        kinds = {"audio": audio, "subtitle": subtitles}
+        wanted = [one for one in source.streams if kinds.get(one.type) or (extras and is_cover(one))]
+        left = []
+        if wanted:
+            packets = Packets(source, video_stream(source), wanted, zero=zero, begin=shift)
+            first = packets.first({one.index for one in wanted if one.type != "subtitle"})
+            for one in wanted:
+                lane = _lane(one, first.get(one.index), output, options)
+                if isinstance(lane, str):
+                    left.append(lane)
+                elif lane is not None:
+                    self._lanes[one.index] = lane
+            self._packets = packets if self._lanes else iter(())
+        left += carry_attachments(source, output) if subtitles else []
+        left += carry_chapters(source, output, self._offset, end) if extras else []
+        left += uncarried(source) if extras else []
+        left += forget_time_code(output) if shift else []
+        if left:
+            log.warning("%s: not carried over to %s: %s.", source.name, output.format.name, ", ".join(left))
 
     def _next(self) -> tuple[Any, Fraction] | None:
         """The next packet of what is carried; pictures only tell their time."""
@@ -81,57 +117,31 @@ class Carried:
         for lane in self._lanes.values():
             lane.finish(self._output)
 
+    def closed(self, path: str) -> None:
+        """Put right what FFmpeg leaves in a complete file with a cover."""
+        if any(isinstance(lane, Cover) for lane in self._lanes.values()):
+            hide_empty_tracks(path)
+
     def _write(self, packet: Any) -> None:
-        self._lanes[packet.stream_index].write(packet, self.shift, self._output)
+        self._lanes[packet.stream_index].write(packet, self._offset, self._output)
 
 
-def _lane(stream: Any, output: Any) -> "_Copy | _Encode | None":
-    name = stream.codec_context.name if stream.codec_context is not None else "unknown"
+def _lane(source: Any, first: Any, output: Any, options: dict[str, str]) -> Lane | str | None:
+    """How a stream gets into `output`; what to call it where it cannot. first: its first packet, if there was one."""
+    if source.type == "video":
+        return carry_cover(source, first, output)
+    if source.type == "audio":
+        lane: Lane | str = carry_sound(source, first, output, options)
+    else:
+        lane = _carry_subtitles(source, output)
+    if not isinstance(lane, str):
+        describe(source, lane.stream, output)
+    return lane
+
+
+def _carry_subtitles(source: Any, output: Any) -> Lane | str:
+    name = "unknown" if source.codec_context is None else source.codec_context.name
     codec = av.codec.Codec(name, "r").canonical_name if name != "unknown" else name
     if codec in output.supported_codecs or name in output.supported_codecs:
-        return _Copy(output.add_stream_from_template(stream))
-    kind = output.format.name.split(",")[0]
-    if stream.type == "audio":
-        log.warning("%s does not take sound in %s: it is encoded anew in %s.", kind, codec, ENCODERS[kind])
-        return _Encode(stream, output.add_stream(ENCODERS[kind], rate=48_000))
-    log.warning("%s does not take subtitles in %s: they are left out.", kind, codec)
-    return None
-
-
-class _Copy:
-    """A stream whose packets are copied as they are."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    def write(self, packet: Any, shift: Fraction, output: Any) -> None:
-        ticks = round(shift / packet.time_base)
-        packet.pts -= ticks
-        packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
-        packet.stream = self.stream
-        output.mux(packet)
-
-    def finish(self, output: Any) -> None:
-        pass
-
-
-class _Encode:
-    """A stream of sound that is decoded and encoded anew."""
-
-    def __init__(self, source: Any, stream: Any) -> None:
-        self.source, self.stream = source, stream
-        layout = source.codec_context.layout.name
-        stream.codec_context.layout = layout
-        self._resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=48_000)
-
-    def write(self, packet: Any, shift: Fraction, output: Any) -> None:
-        for sound in packet.decode():
-            if sound.pts is not None:
-                sound.pts -= round(shift / sound.time_base)
-            for part in self._resampler.resample(sound):
-                output.mux(self.stream.encode(part))
-
-    def finish(self, output: Any) -> None:
-        for part in self._resampler.resample(None):
-            output.mux(self.stream.encode(part))
-        output.mux(self.stream.encode(None))
+        return CopiedPackets(output.add_stream_from_template(source))
+    return f"the subtitles in {codec}"

@@ -7,8 +7,8 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-FASTEST = 1000
-"""Frames per second beyond which a rate is the clock's, not that of the pictures."""
+FASTEST = 960
+"""Frames per second beyond which a rate is the ticks of a clock (1000, 90000), not that of the pictures."""
 
 
 def video_stream(container: Any) -> Any:
@@ -42,7 +42,8 @@ def origin(container: Any) -> Fraction:
 
 def rate_of(stream: Any) -> Fraction | None:
     """Frames per second of a stream; None where it is not known, or nonsense: the ticks of its clock."""
-    return next((rate for rate in (stream.average_rate, stream.guessed_rate) if rate and rate <= FASTEST), None)
+    rates = stream.average_rate, stream.guessed_rate, stream.base_rate
+    return next((rate for rate in rates if rate and 0 < rate <= FASTEST), None)
 
 
 def expected_frames(container: Any, start: Fraction, stop: Fraction | None) -> int | None:

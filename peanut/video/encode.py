@@ -14,7 +14,11 @@ from av.video.reformatter import Interpolation
 from peanut.errors import UsageError
 from peanut.frame import Colour, Frame
 from peanut.video.carry import Carried
+from peanut.video.container import video_stream
+from peanut.video.extras import describe, tags
+from peanut.video.interlaced import BY_FIELDS, CODING_FIELDS, Fields
 from peanut.video.media import Media
+from peanut.video.overheard import reason_of, reasons
 
 log = logging.getLogger(__name__)
 
@@ -23,23 +27,29 @@ FRAGMENTS = {
     "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",
     "min_frag_duration": "500000",
     "avoid_negative_ts": "disabled",
+    "movie_timescale": "90000",
 }
 """Pieces of mp4 that begin with a key frame, at least every two seconds.
 
 A piece of a given length can hold nothing but frames that are shown before one in the piece before: as the last one it
 ends the finished file too early. Without `delay_moov` the first piece of a killed file cannot be played.
+Where a stream begins is written in ticks of the whole film, which are of a millisecond unless told otherwise.
 """
+CLUSTERS = {"cluster_time_limit": "1000", "avoid_negative_ts": "disabled"}
+"""Sound that begins before the pictures, as AAC does, must not move them."""
 PLAYABLE_ALL_THE_TIME = {
     "mp4": FRAGMENTS,
     "mov": FRAGMENTS,
-    "matroska": {"cluster_time_limit": "1000"},
-    "webm": {"cluster_time_limit": "1000"},
+    "matroska": CLUSTERS,
+    "webm": CLUSTERS,
 }
 """A run that is killed leaves all but the last seconds: pieces of a second or two reach the disk as they are done."""
 TICKS = 360_000
 """Ticks a second in which the times of all usual frame rates are whole, 24000/1001 included."""
 BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1)
 QUALITY_LEVELS = {"libx264": "crf", "libx265": "crf", "libvpx-vp9": "crf", "libsvtav1": "crf", "libaom-av1": "crf"}
+WITHOUT_SHAPE = {"libvpx", "libvpx-vp9", "libsvtav1", "libaom-av1", "librav1e"}
+SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written without it: it is shown squashed."
 
 
 class VideoOutput:
@@ -71,7 +81,9 @@ class VideoOutput:
         self.shift = Fraction(0) if _untrimmed(first) else first.time
         own = first.source.colour if first.source is not None else None
         self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
-        options = {"flush_packets": "1", **PLAYABLE_ALL_THE_TIME[kind]}
+        self.media = first.source if isinstance(first.source, Media) else None
+        self.fields = self._fields(codec)
+        options = {"flush_packets": "1", "max_interleave_delta": "1000000", **PLAYABLE_ALL_THE_TIME[kind]}
         if not isinstance(target, str) and not target.seekable() and "movflags" in options:
             options["movflags"] = "delay_moov+default_base_moof"  # a pipe: fragments to the end
         self.container = av.open(target, "w", format=kind, options=options)
@@ -79,8 +91,19 @@ class VideoOutput:
             self.time_base = _time_base(source)
             self._add_video(kind, codec, crf, pixel_format)
             if metadata and source is not None:
-                self.container.metadata.update(source.metadata)
-            self.carried = Carried(source, self.container, self.shift, audio=audio, subtitles=subtitles)
+                self.container.metadata.update(tags(source))
+                describe(video_stream(source), self.stream, self.container)
+            self.carried = Carried(
+                source,
+                self.container,
+                options,
+                zero=Fraction(0) if self.media is None else self.media.start_time,
+                shift=self.shift,
+                end=_end(first, self.shift),
+                audio=audio,
+                subtitles=subtitles,
+                extras=metadata,
+            )
         except BaseException:
             self._abandon()
             raise
@@ -105,13 +128,35 @@ class VideoOutput:
         context.color_range = 2 if self.colour.full_range else 1
         context.colorspace = self.colour.matrix
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        if self.media is not None and self.media.aspect != 1:
+            context.sample_aspect_ratio = self.media.aspect
+            if codec in WITHOUT_SHAPE and kind in ("matroska", "webm"):
+                log.warning(SQUEEZED, self.name, *self.media.aspect.as_integer_ratio(), codec, kind)
+        if self.fields is not None:
+            context.flags |= BY_FIELDS
+            context.field_order = self.fields.order
         try:
-            context.open()
+            with reasons():
+                context.open()
         except (av.error.FFmpegError, ValueError) as error:
             raise UsageError(
-                f"write: {codec} refuses {w}x{h} in {self.pixel_format} with {options or 'no options'}: {error}"
+                f"write: {codec} refuses {w}x{h} in {self.pixel_format} at {float(self.fps):g} frames per second"
+                f" with {options or 'no options'}: {reason_of(error)}"
             ) from error
         self.stream = stream
+
+    def _fields(self, codec: str) -> Fields | None:
+        """What marks the pictures as interlaced; None, and a word, where what was so is not any more."""
+        if self.media is None or self.media.first_field is None:
+            return None
+        if self.size != self.media.size:
+            why = "its fields do not outlive a change of size"
+        elif codec not in CODING_FIELDS or (codec == "libx264" and self.size[0] % 4):
+            why = f"{codec} does not keep fields apart" + (f" in {self.size[0]} lines" if codec == "libx264" else "")
+        else:
+            return Fields(self.media.first_field)
+        log.warning("%s: the source is interlaced, the output is marked as progressive: %s.", self.name, why)
+        return None
 
     @property
     def count(self) -> int:
@@ -140,6 +185,7 @@ class VideoOutput:
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
         picture.duration = max(1, round(1 / self.fps / self.time_base))
+        picture = picture if self.fields is None else self.fields(picture)
         self._newest, self._end = frame.time, frame.time + 1 / self.fps
         try:
             self._encode(picture)
@@ -159,6 +205,7 @@ class VideoOutput:
             self._abandon()
             raise
         self.container.close()
+        self.carried.closed(self.name)
         return None
 
     def _abandon(self) -> None:
@@ -185,8 +232,16 @@ def _untrimmed(first: Frame) -> bool:
     return isinstance(first.source, Media) and not first.source.live and not first.source.start
 
 
+def _end(first: Frame, shift: Fraction) -> Fraction | None:
+    """Where the output will end, in its own seconds, as far as the source tells."""
+    source = first.source
+    if source is None or source.fps is None or source.frames is None:
+        return None
+    return first.time - shift + source.frames / source.fps
+
+
 def _time_base(source: Any) -> Fraction:
     """Ticks in which the source's times, and those of all usual rates, are whole."""
-    own = source.streams.video[0].time_base if source is not None and source.streams.video else None
+    own = video_stream(source).time_base if source is not None and source.streams.video else None
     ticks = TICKS if own is None else math.lcm(TICKS, own.denominator)
     return Fraction(1, ticks) if ticks <= 10**8 or own is None else own

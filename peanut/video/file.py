@@ -18,10 +18,13 @@ from peanut.video.colour import ToRgb, colour_of, orientation, upright
 from peanut.video.container import expected_frames, is_cover, origin, rate_of, video_stream
 from peanut.video.damage import Damage
 from peanut.video.gaps import Numbering, Place
+from peanut.video.interlaced import deinterlaced, first_field, tell_interlaced
 from peanut.video.media import Media, View
 from peanut.video.overheard import overheard, reason
 from peanut.video.packets import Unheard, pictures
 from peanut.video.pipe import Opened, another, opened, plain
+from peanut.video.shape import pixel_aspect
+from peanut.video.transparency import Transparency
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class VideoFile:
 
     start, stop: seconds from the beginning, stop excluded. max_size: longest side in pixels. gaps: what happens where
     frames are missing. resize: whether pictures of another size than the first are brought to it, or refused.
+    deinterlace: whether whole pictures are made of interlaced ones.
     """
 
     path: str | BinaryIO
@@ -45,6 +49,7 @@ class VideoFile:
     max_size: int | None = None
     gaps: Gaps = "tell"
     resize: bool = True
+    deinterlace: bool = False
     _lock: Lock = attrs.field(factory=Lock, eq=False, init=False)
 
     def __str__(self) -> str:
@@ -121,11 +126,14 @@ class _Reading:
         self.size_told = False
         self.shot = 0
         self.to_rgb = ToRgb()
+        self.transparency = Transparency(settings.name)
+        self.transparency.of_stream(self.stream)
 
     def frames(self) -> Iterator[Frame]:
         """The frames that are wanted. Raises UsageError if there must be pictures and not one can be decoded."""
         last, before = None, None  # the frame given out last; the time of the picture before
-        for picture in pictures(self.container, self.stream, self.key, self.damage):
+        decoded = pictures(self.container, self.stream, self.key, self.damage)
+        for picture in deinterlaced(decoded) if self.settings.deinterlace else decoded:
             place = self.numbering.place(picture)
             if place is None:
                 continue
@@ -156,7 +164,7 @@ class _Reading:
         turn, size = orientation(picture), (picture.height, picture.width)
         if self.media is None:
             self.size = self.first_size = size
-            self.media = self._described(picture, size[::-1] if turn[0] else size)
+            self.media = self._described(picture, turned=turn[0])
         if size != self.size:
             self.shot += 1
             self._told_of_size(place, size)
@@ -164,6 +172,7 @@ class _Reading:
         target = reduced(*self.first_size, self.settings.max_size)
         if target is None and size != self.first_size:
             target = self.first_size
+        self.transparency.of_picture(picture)
         image = upright(self.to_rgb(picture, target), turn)
         index = place.order if self.settings.gaps == "renumber" else place.index
         self.damage.flagged += bool(picture.is_corrupt)
@@ -178,17 +187,21 @@ class _Reading:
             self.size_told = True
             log.warning("%s; all of another size are resized to it.", told)
 
-    def _described(self, picture: Any, size: tuple[int, int]) -> Media:
-        settings = self.settings
+    def _described(self, picture: Any, turned: bool) -> Media:
+        settings, size, field = self.settings, self.first_size, first_field(self.stream, picture)
+        if field is not None and not settings.deinterlace:
+            tell_interlaced(settings.name, field)
         return Media(
             path=name_of(settings.path),
             start=settings.start,
             start_time=self.numbering.begin,
             fps=rate_of(self.stream),
+            aspect=pixel_aspect(self.stream, turned),
+            first_field=None if settings.deinterlace else field,
             frames=expected_frames(self.container, settings.start, settings.stop),
             colour=colour_of(picture),
             rotation=int(picture.rotation),
-            size=size,
+            size=size[::-1] if turned else size,
             beside=tuple(sorted({other.type for other in self.container.streams} & {"audio", "subtitle"})),
             again=another(self.source),
         )

@@ -17,6 +17,7 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
 from peanut.video.file import reduced
+from peanut.video.transparency import Transparency
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +49,14 @@ class Images:
         ]
         source = Source(path=self.path, start=self.start, fps=self.fps, frames=len(pictures))
         broken, first_broken = 0, ""
+        transparency = Transparency(self.path)
         try:
             for index, time, file in pictures:
                 image = load(file, self.max_size)
                 if image is None:
                     broken, first_broken = broken + 1, first_broken or file.name
                 else:
+                    transparency.of_file(file)
                     yield Frame(index=index, time=time, image=image, source=source)
         finally:
             if broken:

@@ -49,10 +49,14 @@ class Media(Source):
     size: tuple[int, int] = attrs.field(eq=False)
     """(h, w) of the upright pictures, before `max_size`."""
     start_time: Fraction = Fraction(0)
-    """Seconds of the source's own clock at the frames' time zero."""
+    """Seconds of the source's own clock at time zero of its frames; 1.4 in a usual .ts."""
     live: bool = False
     """A camera or network stream, whose clock says nothing to those who watch later."""
     beside: tuple[str, ...] = ()
     """Kinds of the other streams: audio, subtitle."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel by its height, of the upright pictures."""
+    first_field: str | None = None
+    """Of interlaced pictures the field that is shown first, top or bottom; None: they are not interlaced."""
     again: str | View | None = attrs.field(default=None, eq=False, repr=False)
     """What PyAV opens to read it once more; None: what passed is gone."""

@@ -26,6 +26,7 @@ def read(
     shots: bool = True,
     gaps: Gaps = "tell",
     resize: bool = True,
+    deinterlace: bool = False,
     fps: float | Fraction | None = None,
     newest: int = 4,
     timeout: float = 10.0,
@@ -42,6 +43,7 @@ def read(
         "tell": numbers go on as if nothing were missing, so that masks by number fit. "renumber": numbers close up over
         the gap. "repeat": the last frame fills it, with numbers and times of its own.
     resize: pictures of a file that change their size are brought to the size of the first (True), or refused.
+    deinterlace: make whole pictures of a video file's interlaced ones (FFmpeg's bwdif), one of each, with its time.
     fps: frames per second of a folder of pictures (25); a video has its own.
     newest, timeout, retry: of live sources: frames kept while the pipeline is busy (older ones are dropped and
         counted), seconds without a picture after which the connection counts as lost, attempts to connect again.
@@ -59,6 +61,8 @@ def read(
     trimmed = start is not None or stop is not None
     if isinstance(path, str) and path.isdigit() and not os.path.exists(path):
         path = int(path)  # a camera, as the command line names it
+    if deinterlace and (isinstance(path, int) or (isinstance(path, str | Path) and not _is_file(os.fspath(path)))):
+        raise UsageError("read: deinterlace is for video files; pictures and live sources are taken as they are.")
     source: Live | Images | AnimatedWebp | VideoFile
     if isinstance(path, int) or (isinstance(path, str) and is_live(path)):
         if trimmed:
@@ -74,8 +78,14 @@ def read(
         if isinstance(file, str) and is_animated_webp(file):
             source = AnimatedWebp(file, start=begin, stop=end, max_size=max_size)
         else:
-            source = VideoFile(file, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize)
+            source = VideoFile(
+                file, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize, deinterlace=deinterlace
+            )
     return Pipeline(source=source, stages=(find_shots(),) if shots else ())
+
+
+def _is_file(path: str) -> bool:
+    return not is_live(path) and not is_pictures(path)
 
 
 def _seconds(name: str, value: Seconds) -> Fraction:

@@ -187,7 +187,14 @@ def write_masks(path: str | Path, *, overwrite: bool = False) -> Pipeline:
     if suffix in ("", ".mkv", ".mp4"):
         codec, pixel_format = {".mkv": ("ffv1", "gray"), ".mp4": ("libx264", "gray")}.get(suffix, (None, None))
         stage = write(
-            path, codec=codec, pixel_format=pixel_format, crf=0, audio=False, subtitles=False, overwrite=overwrite
+            path,
+            codec=codec,
+            pixel_format=pixel_format,
+            crf=0,
+            audio=False,
+            subtitles=False,
+            metadata=False,
+            overwrite=overwrite,
         )
         return mask_images() | stage
     raise UsageError(f"write_masks: masks are written lossless to mkv, mp4 or a folder of PNG, not to {suffix}.")
