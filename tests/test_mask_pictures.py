@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -234,3 +235,25 @@ def test_masks_that_are_all_empty_or_full_are_told_at_the_first_frames_and_at_th
     assert caplog.messages == [f"{folder}: {first}"]
     assert len(list(run)) == 1
     assert caplog.messages == [f"{folder}: {first}", f"{folder}: {end}"]
+
+
+@pytest.mark.parametrize("black_and_white", [(0, 255), (16, 235)])
+@pytest.mark.parametrize("range_", [0, 1, 2])
+@pytest.mark.parametrize(("codec", "pixels"), [("ffv1", "gray"), ("ffv1", "yuv420p"), ("libx264", "yuv420p")])
+def test_a_masks_video_in_limited_or_full_range_tagged_or_not(codec, pixels, range_, black_and_white, tmp_path):
+    path = tmp_path / "masks.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], pixels
+        stream.codec_context.color_range = range_
+        for mask in TRUTH:
+            grey_values = np.where(mask, black_and_white[1], black_and_white[0]).astype(np.uint8)
+            values = grey_values if pixels == "gray" else np.vstack([grey_values, np.full_like(grey_values[:12], 128)])
+            picture = av.VideoFrame.from_ndarray(values, format=pixels)
+            picture.color_range = range_
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    wrong = [
+        (frame.mask.numpy() != mask).mean() for frame, mask in zip(bare() | peanut.masks(path), TRUTH, strict=True)
+    ]
+    assert max(wrong) <= (0.02 if codec == "libx264" else 0)

@@ -85,10 +85,13 @@ def test_the_mask_of_the_same_number_whatever_frames_are_missing(kind, sources, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_too_few_masks_are_one_sentence_after_the_frames_that_had_one(kind, sources):
+def test_too_few_masks_are_one_sentence_after_the_frames_that_had_one(kind, sources, caplog):
     out, error = drain(iter(bare(range(9, 17)) | peanut.masks(sources[kind])))
     assert [frame.index for frame in out] == [9, 10, 11, 12, 13]  # the last two get the mask of frame 11 again
     assert torch.equal(out[-1].mask, out[2].mask)
+    assert caplog.messages == [
+        f"{sources[kind]} ends before the video: frame {index} gets its last mask again." for index in (12, 13)
+    ]
     assert isinstance(error, UsageError)
     assert str(error) == f"{sources[kind]} has no mask for frame 14: it ends before the video."
 

@@ -168,6 +168,8 @@ def _erase(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]
 def _fill_whole(filled: _Filled, window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]) -> bool:
     """Fill a frame that is all hole from the others; False if none of them shows any of it."""
     hole = filled.scene.hole
+    if all(other.hole.all() for other in (*window, *references)):
+        return False
     box = slice(0, hole.shape[0]), slice(0, hole.shape[1])
     found = _judged(filled.scene, box, hole, sources(window, number, references, box))
     if found is None or not np.isfinite(found[0].cost).any():

@@ -43,7 +43,8 @@ def pictures_in(path: Any) -> int:
 def check_count(path: str, count: int, first: Frame, length: int | None) -> None:
     """Compare how many masks there are, one for each frame from frame 0, with how many frames come.
 
-    first: the first frame that came. length: of its whole source. More masks than frames are told.
+    first: the first frame that came. length: of its whole source. More masks than frames, and one or two less, are
+    told.
     Raises UsageError where masks are missing for more than the last few frames, or there are twice as many.
     """
     source, coming = first.source, frames_wanted(first)
@@ -59,6 +60,8 @@ def check_count(path: str, count: int, first: Frame, length: int | None) -> None
         raise UsageError(f"{both}: {_too_few(path, count, length, source)}")
     if abs(count - 2 * length) <= FORGIVEN and count > length + FORGIVEN:
         raise UsageError(f"{both}, half as many: they would fall on wrong frames. {_at_rate(path, 2, length, source)}")
+    if count < wanted:
+        log.warning("%s: the last mask will be repeated.", both)
     if count > length + FORGIVEN:
         log.warning("%s: the last %d masks are not used.", both, count - length)
 

@@ -76,6 +76,8 @@ def mask_picture(file: Path) -> MaskPicture:
     if picture.mode == "F" or picture.mode.startswith("I"):
         values = np.nan_to_num(np.asarray(picture))
         return MaskPicture(values, _white(values, picture.mode), exact=exact)
+    if picture.mode == "L" and "transparency" not in picture.info:
+        return MaskPicture(np.asarray(picture), white=255, exact=exact)
     rgba = np.asarray(picture.convert("RGBA"))
     return _of_colours(rgba[..., :3].max(axis=2), rgba[..., 3], exact)
 

@@ -123,7 +123,8 @@ class masks(Stage):
             return before
         over = None if store.end is None else frame.index - store.end
         if before is not None and over is not None and 0 <= over < FORGIVEN:
-            log.warning("%s ends before the video: frame %d gets its last mask again.", self.path, frame.index)
+            if frame.source is None or frame.source.frames is None:  # otherwise it was told at the start
+                log.warning("%s ends before the video: frame %d gets its last mask again.", self.path, frame.index)
             return before
         ended = ": it ends before the video" if over is not None and over >= 0 else ""
         raise UsageError(f"{self.path} has no mask for frame {frame.index}{ended}.")
