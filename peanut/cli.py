@@ -60,23 +60,47 @@ def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _finder(masks: str | None, moving: bool, prompt: str | None, shadows: bool, grow: int) -> Any:
-    """The stage that makes the masks; exactly one way must be given."""
+def _finder(masks: str | None, moving: bool, prompt: str | None, shadows: bool, grow: int, **settings: Any) -> Any:
+    """The stage that makes the masks; exactly one way must be given. settings: of masks made before."""
     if [masks is not None, moving, prompt is not None].count(True) != 1:
         raise UsageError("say what to remove in one of three ways: --masks PATH, --moving or --prompt TEXT.")
     if shadows and not moving:
         raise UsageError("--shadows goes with --moving alone: other masks are taken as they are.")
+    settings = {name: value for name, value in settings.items() if value}
+    if settings and masks is None:
+        raise UsageError("--object, --masks-by and --missing-masks go with --masks alone.")
     if prompt is not None:
         return peanut.PMask(prompt, grow=grow)
     if masks is not None:
-        return peanut.masks(masks) | peanut.grow(grow) if grow else peanut.masks(masks)
+        made = peanut.masks(masks, **settings)
+        return made | peanut.grow(grow) if grow else made
     return peanut.MovingObjects(grow=grow, shadows=shadows)
 
 
 @cli.command()
 @_reading
 @_writing
-@click.option("--masks", metavar="PATH", help="Masks made before: a video or a folder of pictures, white = remove.")
+@click.option(
+    "--masks", metavar="PATH", help="Masks made before: a video, a folder of pictures, or one picture; white = remove."
+)
+@click.option(
+    "--object",
+    "objects",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="N",
+    help="Of label pictures in --masks: the object to remove; more than once for several.",
+)
+@click.option(
+    "--masks-by",
+    type=click.Choice(["order", "number"]),
+    help="Which frame a picture of --masks belongs to: by its place, or by the number in its name.",
+)
+@click.option(
+    "--missing-masks",
+    type=click.Choice(["empty", "carry"]),
+    help="What frames without a mask get: nothing is removed, or the mask before.",
+)
 @click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
 @click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (P-MASK: fetches weights).")
 @click.option("--shadows", is_flag=True, help="With --moving: and the shadows of what moves.")
@@ -107,6 +131,9 @@ def erase(
     overwrite: bool,
     dry_run: bool,
     masks: str | None,
+    objects: tuple[int, ...],
+    masks_by: str | None,
+    missing_masks: str | None,
     moving: bool,
     prompt: str | None,
     shadows: bool,
@@ -120,9 +147,12 @@ def erase(
     \b
     peanut erase street.mp4 -o clean.mp4 --moving
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv --grow 2
+    peanut erase street.mp4 -o clean.mp4 --masks logo.png
+    peanut erase street.mp4 -o clean.mp4 --masks Annotations/street --object 2
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
-    finder = _finder(masks, moving, prompt, shadows, grow)
+    chosen = {"object": objects, "by": masks_by, "missing": missing_masks}
+    finder = _finder(masks, moving, prompt, shadows, grow, **chosen)
     frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
     eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
     pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)

@@ -85,11 +85,15 @@ def test_the_mask_of_the_same_number_whatever_frames_are_missing(kind, sources, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_too_few_masks_are_one_sentence_after_the_frames_that_had_one(kind, sources):
-    out, error = drain(iter(bare(range(9, 15)) | peanut.masks(sources[kind])))
-    assert [frame.index for frame in out] == [9, 10, 11]
+def test_too_few_masks_are_one_sentence_after_the_frames_that_had_one(kind, sources, caplog):
+    out, error = drain(iter(bare(range(9, 17)) | peanut.masks(sources[kind])))
+    assert [frame.index for frame in out] == [9, 10, 11, 12, 13]  # the last two get the mask of frame 11 again
+    assert torch.equal(out[-1].mask, out[2].mask)
+    assert caplog.messages == [
+        f"{sources[kind]} ends before the video: frame {index} gets its last mask again." for index in (12, 13)
+    ]
     assert isinstance(error, UsageError)
-    assert str(error) == f"{sources[kind]} has no mask for frame 12: it ends before the video."
+    assert str(error) == f"{sources[kind]} has no mask for frame 14: it ends before the video."
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -118,7 +122,7 @@ def test_masks_of_any_other_size_are_refused_with_both_sizes(size, sources):
 
 
 def test_masks_twice_as_large_as_a_video_that_was_not_reduced_are_refused(tmp_path, walker):
-    folder = folder_of(tmp_path / "masks", [mask_of(0, (2 * 180, 2 * 320))])
+    folder = folder_of(tmp_path / "masks", [mask_of(0, (2 * 180, 2 * 320))] * walker.length)
     out, error = drain(iter(peanut.read(walker.video) | peanut.masks(folder)))
     assert (out, type(error)) == ([], UsageError)
     assert "the mask for frame 0 is 640x360, the frame 320x180" in str(error)
@@ -128,13 +132,13 @@ def test_masks_twice_as_large_as_a_video_that_was_not_reduced_are_refused(tmp_pa
     assert "the mask for frame 0 is 640x360, the frame 160x90" in str(error)
 
 
-def test_above_127_in_grey_is_masked(tmp_path):
+def test_above_127_in_the_brightest_channel_is_masked(tmp_path):
     colours = {
         (127,) * 3: False,
         (128,) * 3: True,
         (255, 255, 0): True,
-        (0, 0, 255): False,
-        (0, 255, 0): True,
+        (0, 0, 255): True,
+        (0, 127, 0): False,
         (255, 100, 0): True,
     }
     row = np.array([list(colours)], np.uint8)

@@ -21,6 +21,7 @@ from peanut.ops.optical_flow import grid, sample
 from peanut.ops.registration import move
 from peanut.ops.settling import SIDE, settle
 from peanut.pipeline import Stage
+from peanut.stages.covered import Covered
 from peanut.stages.flow_estimators import FlowEstimator
 from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, Source, aligned, sources
 
@@ -55,7 +56,9 @@ class FlowEraser(Stage):
     doubt; with "quality" a picture that repeats itself around the hole goes on inside it. What is left of a seam is
     spread over the hole, and every filled frame is drawn towards those before it and, with "quality", the five after
     it, so that what wavers or is invented settles.
-    Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object.
+    Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object. One
+    whose mask covers the whole picture is filled from the others; where none of them shows anything it stays as it is,
+    which is told once.
 
     The layer `filled_from` (h w, int16) says where pixels come from: 0 the frame itself, n > 0 a frame n frames away,
     -1 invented.
@@ -77,9 +80,11 @@ class FlowEraser(Stage):
             raise UsageError(f"FlowEraser: flow must be an estimator such as DIS() or None, got {flow!r}.")
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        covered = Covered("FlowEraser")
         for window, _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].settles):
-            scene = window[0].scene
-            yield _settled(window) if scene.hole.any() else scene.frame
+            if window[0].stays:
+                covered.stays(window[0].scene.frame)
+            yield _settled(window) if window[0].scene.hole.any() else window[0].scene.frame
 
     def _filled(self, frames: Iterator[Frame]) -> Iterator["_Filled"]:
         """Every frame filled, settled with those before it."""
@@ -90,7 +95,7 @@ class FlowEraser(Stage):
             scene, number = window[core.start], core.start
             filled = _erase(window, number, references.pick(window))
             if before is not None and number:
-                filled.picture = filled.drawn(before.scene, before.picture)
+                filled.picture = filled.drawn(before, before.picture)
             yield filled
             before = filled
             if preset.references:
@@ -114,6 +119,8 @@ class _Filled:
     """h w 3, float32; uint8 where nothing is filled."""
     origin: Array
     """h w, int16: the layer `filled_from`."""
+    stays: bool = False
+    """Whether all of it is hole and nothing shows what is behind: it is left as it came."""
     ways: dict[int, list[tuple[Box, Array, list[Array]]]] = attrs.field(factory=dict)
     """To a neighbour: boxes around the holes, what of them is hole, and the positions along each motion."""
 
@@ -132,9 +139,11 @@ class _Filled:
                 self.ways[number].append((box, self.scene.hole[box], along))
         return self.ways[number]
 
-    def drawn(self, other: Scene, picture: Array) -> Array:
+    def drawn(self, other: "_Filled", picture: Array) -> Array:
         """Its picture, what was filled drawn towards the same content in the picture of a neighbour."""
-        ways_to = self.ways_to(other)
+        if self.stays or other.stays:
+            return self.picture
+        ways_to = self.ways_to(other.scene)
         out = self.picture.copy() if ways_to else self.picture
         for box, hole, ways in ways_to:
             out[box][hole] = settle(out[box], hole, picture, ways)
@@ -147,17 +156,35 @@ def _erase(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]
     if not scene.hole.any():
         return _Filled(scene, scene.frame.numpy(), np.zeros(0, np.int16))
     filled = _Filled(scene, scene.frame.numpy().astype(np.float32), np.zeros(scene.hole.shape, np.int16))
+    if scene.hole.all():
+        filled.stays = not _fill_whole(filled, window, number, references)
+        return filled
     for box in boxes(scene.hole, MARGIN):
         hole = scene.hole[box]
         filled.picture[box][hole], filled.origin[box][hole] = _fill(window, number, references, box)
     return filled
 
 
+def _fill_whole(filled: _Filled, window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]) -> bool:
+    """Fill a frame that is all hole from the others; False if none of them shows any of it."""
+    hole = filled.scene.hole
+    if all(other.hole.all() for other in (*window, *references)):
+        return False
+    box = slice(0, hole.shape[0]), slice(0, hole.shape[1])
+    found = _judged(filled.scene, box, hole, sources(window, number, references, box))
+    if found is None or not np.isfinite(found[0].cost).any():
+        return False
+    seen = np.isfinite(found[0].cost).reshape(hole.shape)
+    filled.picture = fill_smooth(found[0].colour.reshape(*hole.shape, 3), seen)
+    filled.origin = np.where(seen, found[1].reshape(hole.shape), -1).astype(np.int16)
+    return True
+
+
 def _settled(window: tuple[_Filled, ...]) -> Frame:
     """The first frame of a window as it leaves: settled with those after it, from the last back to it."""
     picture = window[-1].picture
     for filled, after in reversed(list(pairwise(window))):
-        picture = filled.drawn(after.scene, picture)
+        picture = filled.drawn(after, picture)
     frame, hole = window[0].scene.frame, window[0].scene.hole
     image = frame.numpy().copy()
     image[hole] = np.clip(np.rint(picture[hole]), 0, 255)

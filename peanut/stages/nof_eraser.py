@@ -19,6 +19,7 @@ from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
 from peanut.networks.e2fgvi_online import Remembered, complete_newest
 from peanut.ops.inpainting import fill_smooth
 from peanut.pipeline import Stage
+from peanut.stages.covered import Covered
 from peanut.stages.region import Region, full_region, region_around
 
 log = logging.getLogger("peanut")
@@ -108,8 +109,10 @@ class NOFEraser(Stage):
     `preset="live"` computes the newest frame alone, which attends to what is remembered of earlier frames (their keys
     and values) and to nothing later: a fraction of the cost of `lookahead=0`, and not the same pictures.
     Frames without a mask in their window pass through untouched, as the same objects; outside the masks no pixel
-    changes. With `region="full"`, float32, `max_references=None` and a look-ahead as long as the shot it is the
-    published test protocol (masks as they are: the protocol's dilation is `grow`'s job).
+    changes. A frame whose mask covers the whole picture is filled from the others of its window and the references;
+    where all of those are covered too it stays as it is, which is told once. With `region="full"`, float32,
+    `max_references=None` and a look-ahead as long as the shot it is the published test protocol (masks as they are: the
+    protocol's dilation is `grow`'s job).
     When the accelerator's memory runs out, boxes are computed at half their area from there on, or with half the
     references where the box is the whole picture, with one warning.
     Latency: lookahead + neighbor_stride, or 0 without look-ahead. Holds: lookahead + 2 neighbor_stride + 1 frames, and
@@ -156,6 +159,7 @@ class _Run:
         self.references: References[_Held] = References(settings.reference_stride, settings.max_references)
         self.device = next(network.parameters()).device
         self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
+        self.covered = Covered("NOFEraser")
 
     def take(self, frame: Frame, number: int) -> _Held:
         """The next frame of the stream, with its place in its shot."""
@@ -181,10 +185,10 @@ class _Run:
             self._complete(list(held)[first - start : covered - start], live=False)
             centre += step
             while held and start < centre - of.neighbor_stride:  # no later window holds them
-                yield _finished(held.popleft())
+                yield self._finished(held.popleft())
                 start += 1
         while held:
-            yield _finished(held.popleft())
+            yield self._finished(held.popleft())
 
     def live(self, items: Iterator[_Held]) -> Iterator[Frame]:
         """The frames of one shot, each as it comes."""
@@ -192,7 +196,7 @@ class _Run:
         for item in items:
             local.append(item)
             self._complete(list(local), live=True)
-            yield _finished(item)
+            yield self._finished(item)
 
     def _complete(self, local: list[_Held], live: bool) -> None:
         """Compute one window, and blend what it gives into the frames it completes: all, or live the last."""
@@ -203,6 +207,8 @@ class _Run:
             references = self.references.pick(local)
             if self.max_references is not None and len(references) > self.max_references:  # memory ran out
                 references = references[:: -(-len(references) // self.max_references)] if self.max_references else ()
+            if all(item.mask.all() for item in (*local, *references)):  # nothing is known
+                return
             try:
                 region = self._region_for(local)
                 pictures = self._newest(local, references, region) if live else self._window(local, references, region)
@@ -318,6 +324,16 @@ class _Run:
         new = picture[:, hole].clamp(0, 255).floor()  # the published code truncates
         item.completed = new if item.completed is None else (item.completed + new) / 2
 
+    def _finished(self, item: _Held) -> Frame:
+        """The frame as it leaves: its hole filled, the rest as it came."""
+        if item.completed is None:
+            if item.mask.all():
+                self.covered.stays(item.frame)
+            return item.frame
+        image = item.frame.image.clone()
+        image[:, item.mask] = item.completed.floor().to(torch.uint8)
+        return item.frame.with_image(image)
+
 
 def _network(model: str | E2FGVI, device: torch.device, dtype: torch.dtype) -> Any:
     if isinstance(model, E2FGVI):
@@ -347,12 +363,3 @@ def _without_seam(picture: Tensor, real: Tensor, hole: Tensor) -> Tensor:
     difference = (real.float() - picture).permute(1, 2, 0).contiguous().numpy()
     correction = fill_smooth(difference, ~hole.numpy())
     return picture + torch.from_numpy(correction).permute(2, 0, 1)
-
-
-def _finished(item: _Held) -> Frame:
-    """The frame as it leaves: its hole filled, the rest as it came."""
-    if item.completed is None:
-        return item.frame
-    image = item.frame.image.clone()
-    image[:, item.mask] = item.completed.floor().to(torch.uint8)
-    return item.frame.with_image(image)

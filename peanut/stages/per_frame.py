@@ -14,6 +14,7 @@ from peanut.devices import pick_device
 from peanut.errors import UsageError, pick
 from peanut.frame import Frame
 from peanut.pipeline import Stage
+from peanut.stages.covered import Covered
 
 Inpainter = Callable[[Tensor, Tensor], Tensor]
 """From image (3 h w, uint8, RGB) and mask (h w, bool, True = fill) to an image like the first."""
@@ -38,6 +39,8 @@ class PerFrame(Stage):
     device: where a module runs; it computes in the type of its weights.
 
     Frames whose mask is empty pass as the same objects; outside the masks no pixel changes, whatever an inpainter does.
+    So do frames whose mask covers the whole picture, which is told once: there is nothing to fill them from. A function
+    gets them, too.
     Latency: 0. Holds: 1 frame. Raises UsageError for frames without masks and if an inpainter gives no such image back.
     """
 
@@ -56,10 +59,15 @@ class PerFrame(Stage):
         return f"PerFrame({repr(self.inpainter) if named else getattr(self.inpainter, '__name__', 'module')})"
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        covered = Covered("PerFrame")
+        needs_surroundings = isinstance(self.inpainter, str | nn.Module)
         for frame in frames:
             if frame.mask is None:
                 raise UsageError("PerFrame needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
-            yield self._filled(frame, frame.mask) if frame.mask.any() else frame
+            stays = needs_surroundings and bool(frame.mask.all())
+            if stays:
+                covered.stays(frame)
+            yield self._filled(frame, frame.mask) if frame.mask.any() and not stays else frame
             del frame
 
     def _filled(self, frame: Frame, mask: Tensor) -> Frame:

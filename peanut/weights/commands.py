@@ -93,10 +93,11 @@ def add(file: Path, name: str) -> None:
 
 @weights.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-def remove(names: tuple[str, ...]) -> None:
+@click.option("--forget", is_flag=True, help="Forget the hash of the first file that came, too: it was a wrong one.")
+def remove(names: tuple[str, ...], forget: bool) -> None:
     """Remove checkpoints from this machine."""
     from peanut.weights import store
 
     for name in names:
-        store.remove(name)
+        store.remove(name, forget=forget)
         click.echo(f"{name}: removed")

@@ -23,6 +23,9 @@ from peanut.weights.table import Entry, entries
 
 log = logging.getLogger(__name__)
 
+DIGEST = "sha256 of the tensors"
+"""Where a converted file keeps the hash of what is in it."""
+
 _SHARED: WeakValueDictionary[tuple[str, ...], nn.Module] = WeakValueDictionary()
 """Networks in use: whoever asks for one again gets the same."""
 _LOCK = threading.Lock()
@@ -36,18 +39,22 @@ def load(
     name_or_path: a row of the table, or a file. expected: names and shapes that must be there, strictly; by default
     those of the row's network. like: for a file, the row whose network and layout it has; by default found by its
     hash, or else its tensors are given under their own names, unwrapped.
-    Raises UsageError for a row whose network PEANUT does not have, and for a file that does not fit.
+    What was converted carries the hash of its tensors; where it is another, it is made anew from the published file,
+    which is verified before.
+    Raises UsageError for a row whose network PEANUT does not have, for a file that does not fit, and for tensors with
+    NaN or infinity in them.
     """
     if _is_path(name_or_path):
-        return _from_path(Path(name_or_path), expected, like)
+        return _finite(_from_path(Path(name_or_path), expected, like), name_or_path)
     entry = pick("weights", str(name_or_path), entries())
     expected = expected_of(entry) if expected is None else expected
     path = pull(entry.name)
     converted = path.with_name(f"{record_of(path)['sha256'][:16]}-{_key(entry.layout, expected)}.safetensors")
-    if converted.exists():
-        return dict(open_checkpoint(converted))
-    tensors = _converted(entry.layout, path, expected, entry.name)
-    _keep(tensors, converted, {"name": entry.name, "licence": entry.licence, **record_of(path)})
+    tensors = _kept(converted)
+    if tensors is None:
+        verify(entry.name)
+        tensors = _finite(_converted(entry.layout, path, expected, entry.name), entry.name)
+        _keep(tensors, converted, {"name": entry.name, "licence": entry.licence, **record_of(path)})
     return tensors
 
 
@@ -87,6 +94,7 @@ def _program(name: str, device: torch.device) -> nn.Module | None:
     path = pull(name)
     verify(name)
     program: nn.Module = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+    _finite(program.state_dict(), name)
     return program
 
 
@@ -114,6 +122,46 @@ def _converted(layout: str, path: Path, expected: Mapping[str, torch.Size], name
         raise UsageError(f"{name}: {error}") from error
 
 
+def _finite(tensors: dict[str, Tensor], name: str | Path) -> dict[str, Tensor]:
+    """The tensors. Raises UsageError if there is NaN or infinity in one: whatever they compute would be, too."""
+    wrong = [key for key, x in tensors.items() if x.is_floating_point() and not x.isfinite().all()]
+    if wrong:
+        raise UsageError(
+            f"{name}: there is NaN or infinity in {wrong[0]} ({len(wrong)} of {len(tensors)} tensors): these weights"
+            " compute nothing; fetch or train them anew."
+        )
+    return tensors
+
+
+def _kept(converted: Path) -> dict[str, Tensor] | None:
+    """What was converted before, if it still is what was written; None otherwise."""
+    from safetensors import safe_open
+
+    if not converted.exists():
+        return None
+    try:
+        tensors = dict(open_checkpoint(converted))
+        with safe_open(converted, "pt") as file:
+            about = file.metadata() or {}
+    except UsageError as error:
+        log.warning("%s It is made anew.", error)
+        return None
+    if about.get(DIGEST) == _digest(tensors):
+        return tensors
+    log.warning("%s is not as it was written, or by an older version; it is made anew.", converted)
+    return None
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        values: Any = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+        found.update(values)
+    return found.hexdigest()
+
+
 def _keep(tensors: Mapping[str, Tensor], converted: Path, about: Mapping[str, Any]) -> None:
     """Write what was converted, whole or not at all; a cache that cannot be written (shared, read-only) is said."""
     from safetensors import SafetensorError
@@ -122,11 +170,20 @@ def _keep(tensors: Mapping[str, Tensor], converted: Path, about: Mapping[str, An
     partial = converted.with_suffix(f".{os.getpid()}.tmp")
     try:
         own = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-        save_file(own, partial, {key: str(value) for key, value in about.items()})
+        save_file(own, partial, {key: str(value) for key, value in {**about, DIGEST: _digest(own)}.items()})
         partial.replace(converted)
     except (OSError, SafetensorError) as error:
         partial.unlink(missing_ok=True)
         log.warning("%s cannot be written (%s): the checkpoint is converted at every start.", converted, error)
+
+
+def check_fit(path: Path, entry: Entry) -> None:
+    """Raises UsageError if a file has not the tensors of an entry's network; nothing where that is none of ours."""
+    try:
+        expected = expected_of(entry)
+    except UsageError:
+        return
+    _finite(_converted(entry.layout, path, expected, entry.name), entry.name)
 
 
 def _from_path(path: Path, expected: Mapping[str, torch.Size] | None, like: str | None) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ def open_checkpoint(path: Path, ignored: Sequence[str] = ()) -> Any:
 
         try:
             return load_file(path)
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise UsageError(f"{path.name} cannot be read: {error}.") from error
     stubs: list[Any] = [_empty(name) for name in ignored]
     try:

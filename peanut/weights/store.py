@@ -7,17 +7,13 @@ for nothing; where no hash is published it is also the memory of the first one s
 import json
 import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from peanut.errors import UsageError, pick
 from peanut.weights.http import Failed
 from peanut.weights.licences import consequence
-from peanut.weights.sources import cache_folder, fetch, mirrored, sha256_of
+from peanut.weights.sources import cache_folder, fetch, locked, mirrored, sha256_of
 from peanut.weights.sources import from_wheel as from_wheel
 from peanut.weights.table import Entry, File, entries
 
@@ -40,7 +36,7 @@ def fetched(entry: Entry, file: File) -> Path:
     kept = kept_at(entry, file)
     if is_here(kept):
         return kept
-    with _locked(kept):
+    with locked(kept):
         if is_here(kept) or _came_by_hand(kept, file):
             return kept
         size = "size not published" if file.size is None else f"{file.size / 1e6:.1f} MB"
@@ -69,20 +65,35 @@ def is_here(kept: Path) -> bool:
 
 
 def add(path: Path, name: str) -> Path:
-    """Take a file from elsewhere into the cache as that of `name`. Raises UsageError if it is another file."""
+    """Take a file from elsewhere into the cache as that of `name`. Raises UsageError if it is another file.
+
+    Where no hash is published, a file that does not fit the network is another one.
+    """
+    from peanut.weights import loading
+
     entry = pick("weights", name, entries())
     named = [file for file in entry.files if file.name == path.name]
     if len(entry.files) > 1 and not named:
         raise UsageError(f"{name} has the files {', '.join(file.name for file in entry.files)}: {path.name} is none.")
     file = named[0] if named else entry.file
     kept = kept_at(entry, file)
-    with _locked(kept):
-        part = _part(kept)
+    with locked(kept):
+        part = _part(kept).with_suffix(f".part{kept.suffix}")  # its suffix says how it is opened
         try:
-            fetch(str(path), part)
+            shutil.copyfile(path, part)
+            if len(file.sha256) < 64 and file == entry.file:
+                loading.check_fit(part, entry)
             _admit(part, kept, file, str(path))
         except Failed as error:
             raise UsageError(f"{path} cannot be added as {name}: {error}.") from error
+        except UsageError as error:
+            raise UsageError(f"{path} cannot be added as {name}. {error}") from error
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be added as {name}: {error.strerror or error} ({error.filename or part})."
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
     return kept
 
 
@@ -101,22 +112,24 @@ def verify(name: str) -> None:
             ) from error
 
 
-def remove(name: str) -> None:
-    """Remove an entry's files and what was converted from them; a hash that nobody published stays remembered.
+def remove(name: str, *, forget: bool = False) -> None:
+    """Remove an entry's files and what was converted from them.
 
+    A hash that nobody published stays remembered, unless `forget`: then the next file that comes is the first again.
     Raises UsageError if nothing is there.
     """
     entry = pick("weights", name, entries())
     places = [kept_at(entry, file) for file in entry.files]
-    if not any(kept.exists() or list(kept.parent.glob(f"{kept.name}.part*")) for kept in places):
+    remembered = forget and any(_note(kept).exists() for kept in places)
+    if not remembered and not any(kept.exists() or list(kept.parent.glob(f"{kept.name}.part*")) for kept in places):
         raise UsageError(f"{name} is not on this machine.")
     for kept, file in zip(places, entry.files, strict=True):
-        with _locked(kept):
+        with locked(kept):
             for converted in kept.parent.glob(f"{record_of(kept).get('sha256', '?')[:16]}-*.safetensors"):
                 converted.unlink()
             _clear(_part(kept))
             kept.unlink(missing_ok=True)
-            if len(file.sha256) == 64:
+            if forget or len(file.sha256) == 64:
                 _note(kept).unlink(missing_ok=True)
 
 
@@ -139,7 +152,7 @@ def _obtain(entry: Entry, file: File, kept: Path) -> None:
         if not file.sha256:
             _clear(part)  # only a hash can tell that a continued file is of one piece
         try:
-            fetch(source, part, size=None if "#" in source else file.size)
+            fetch(source, part, size=file.size)
             _admit(part, kept, file, source)
             return _clear(part)
         except Failed as error:
@@ -177,25 +190,11 @@ def _check(path: Path, file: File, record: dict[str, Any]) -> str:
         raise Failed(f"its sha256 is {found}, not {file.sha256}")
     first = record.get("sha256", "") if len(file.sha256) < 64 else ""
     if not found.startswith(first):
-        raise Failed(f"its sha256 is {found}, not {first} as of the first file that came (noted in {file.name}.json)")
+        raise Failed(
+            f"its sha256 is {found}, not {first} as of the first file that came (noted in {file.name}.json); if that"
+            " was a wrong one, `peanut weights remove NAME --forget` forgets it"
+        )
     return found
-
-
-@contextmanager
-def _locked(kept: Path) -> Iterator[None]:
-    """Alone at this file, among all processes."""
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(kept.with_name(f"{kept.name}.lock"))
-        lock.acquire()
-    except OSError as error:
-        raise UsageError(
-            f"{kept.parent} cannot be written ({error.strerror}): PEANUT_CACHE names another folder."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _part(kept: Path) -> Path:
