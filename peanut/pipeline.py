@@ -34,7 +34,7 @@ class Stage(ABC):
     """
 
     drops: bool = False
-    """True: this stage leaves frames out, or ends before its input, on purpose; otherwise the log has a line about it."""
+    """True: frames are left out, or the end comes before that of the input, on purpose: the log has no line about it."""
 
     @abstractmethod
     def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:

@@ -132,7 +132,7 @@ class Link:
                 or (time := frame.time) is not above._time
                 or index <= self._index
             ):
-                check_order(statistics.name, frame, self._index, self._time)
+                check_order(f"{statistics.name} gave", frame, self._index, self._time)
                 index, time, self._own = frame.index, frame.time, True
         except StopIteration:
             self._end()
