@@ -23,7 +23,8 @@ def _branch(stage: FrameStage | None) -> Pipeline | None:
 class tap(Stage):
     """Give every frame to `side` as well (a preview, a mask video); what comes out of it is dropped.
 
-    A failing side fails the pipeline; one that ends by itself gets no more. Latency: 0. Holds: 1 frame, and what `side` holds.
+    A failing side fails the pipeline; one that ends by itself gets no more.
+    Latency: 0. Holds: 1 frame, and what `side` holds.
     """
 
     side: Pipeline = attrs.field(converter=_branch)

@@ -34,7 +34,7 @@ class Stage(ABC):
     """
 
     drops: bool = False
-    """True: frames are left out, or the end comes before that of the input, on purpose: the log has no line about it."""
+    """True: frames are left out, or the end comes before that of the input, on purpose; the log says nothing then."""
 
     @abstractmethod
     def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
