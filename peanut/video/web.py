@@ -66,6 +66,8 @@ class Connection:
             raise (error.reason if isinstance(error.reason, OSError) else error) from error
         except HTTPException as error:
             raise OSError(errno.EIO, f"the server did not answer as one of the web does: {error!r}") from error
+        ended = self._response.isclosed()  # an empty answer is
+        self._line = None if ended else socket.fromfd(self._response.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         headers = self._response.headers
         in_parts = self._response.status == 206
         told = headers.get("Content-Range", "").rpartition("/")[2] if in_parts else headers.get("Content-Length", "")
@@ -96,12 +98,15 @@ class Connection:
 
     def stop(self) -> None:
         """Let a `read` in another thread end at once."""
-        with suppress(OSError, ValueError), socket.socket(fileno=os.dup(self._response.fileno())) as same:
-            same.shutdown(socket.SHUT_RDWR)  # unless it has ended already
+        if self._line is not None:
+            with suppress(OSError):  # it has ended already
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up."""
         self._response.close()
+        if self._line is not None:
+            self._line.close()
 
 
 def _answer(url: str, at: int, timeout: float) -> Any:
@@ -133,6 +138,7 @@ class WebFile(View):
         """Why it ended where it did, and how much came; None: that was the end."""
         self._at = 0
         self._total: int | None = None
+        self._end: int | None = None  # the place from which nothing is to be had
         self._connection: Connection | None = None
         self._stopped = Event()
 
@@ -153,6 +159,7 @@ class WebFile(View):
             if self._total not in (None, self._connection.total):
                 raise OSError(errno.ESTALE, "the server has another file there now")
             self._total = self._connection.total
+            self._end = self._total if self._end is None else self._end
         return self._connection
 
     def seekable(self) -> bool:
@@ -162,8 +169,8 @@ class WebFile(View):
     def read(self, size: int = -1) -> bytes:
         """The next bytes, `size` at most; nothing at the end."""
         tries = 0
-        while self.failure is None and not self._stopped.is_set():
-            if self._total is not None and self._at >= self._total:
+        while not self._stopped.is_set():
+            if self._end is not None and self._at >= self._end:
                 break
             try:
                 data = self.connect().read(size if size > 0 else 1 << 16)
@@ -175,7 +182,8 @@ class WebFile(View):
             self.close()
             if isinstance(lost, HungUp) and connection is not None and not connection.says_its_end:
                 log.warning("%s: the server did not say that this is the end: %d bytes came.", self.name, self._at)
-                return b""
+                self._end = self._at
+                break
             if tries == self.retry or (connection is not None and not connection.in_parts):
                 self._give_up(lost)
                 break
@@ -186,6 +194,7 @@ class WebFile(View):
 
     def _give_up(self, lost: OSError) -> None:
         if not self._stopped.is_set():
+            self._end = self._at
             came = f"{self._at} bytes" if self._total is None else f"{self._at} of {self._total} bytes"
             self.failure = UsageError(f"{self.name} cannot be read any more: {told(lost, self.timeout)}; {came} came.")
             self.failure.__cause__ = lost
@@ -208,6 +217,9 @@ class WebFile(View):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def told(lost: Exception, timeout: float) -> str:
