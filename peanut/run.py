@@ -82,11 +82,18 @@ class Statistics:
         return "\n".join(lines)
 
 
+class _Unchecked:
+    _time = object()  # no frame's
+
+
+_UNCHECKED = _Unchecked()
+
+
 class Link:
     """The frames between two stages, as the lower one reads them."""
 
     __slots__ = (
-        *("_above", "_below", "_drops", "_error", "_index", "_items", "_make", "_own", "_pull", "_time"),
+        *("_above", "_below", "_checked", "_drops", "_error", "_items", "_make", "_pull", "_time"),
         *("ended_early", "pushed", "statistics"),
     )
 
@@ -99,10 +106,10 @@ class Link:
         self._above = above
         self._below: StageStatistics | None = None
         self._drops = drops
-        self._index = self._time = BEFORE_ALL  # of the last frame
-        self._own = not isinstance(above, Link)
-        """False while each frame has the number and time that the link above has checked last: to compare fractions
-        costs more than all the rest here."""
+        self._time = BEFORE_ALL  # of the last frame
+        self._checked: Any = above if isinstance(above, Link) else _UNCHECKED
+        """The link above, as long as all numbers and times are its own: to compare fractions costs more than all the
+        rest here."""
         self._items: Any = None
         self._make = make
         self._pull: Callable[[], Frame] = self._start  # from the first frame on: the stage's own `__next__`
@@ -120,20 +127,21 @@ class Link:
         return self
 
     def __next__(self) -> Frame:
-        statistics, below, above = self.statistics, self._below, self._above
+        statistics, below = self.statistics, self._below
+        waiting = statistics._waiting
         statistics._thread = thread = get_ident()
         start = perf_counter()
         try:
             frame = self._pull()
-            if (
-                self._own
-                or frame.__class__ is not Frame
-                or (index := frame.index) is not above._index
-                or (time := frame.time) is not above._time
-                or index <= self._index
+            if not (  # the number and time that the link above checked last, and not given yet: in order
+                frame.__class__ is Frame
+                and (index := frame.index) is statistics.last_in
+                and waiting
+                and (time := frame.time) is self._checked._time
             ):
-                check_order(f"{statistics.name} gave", frame, self._index, self._time)
-                index, time, self._own = frame.index, frame.time, True
+                last = BEFORE_ALL if statistics.last_out is None else statistics.last_out
+                check_order(statistics.name, frame, last, self._time)
+                index, time, self._checked = frame.index, frame.time, _UNCHECKED
         except StopIteration:
             self._end()
             raise
@@ -146,10 +154,9 @@ class Link:
             statistics.seconds_with_input += took
             if below is not None and below._thread == thread:  # not when asked by a thread of the stage's own
                 below.seconds_of_input += took
-        self._index, self._time = index, time
+        self._time = time
         statistics.frames_out += 1
         statistics.last_out = index
-        waiting = statistics._waiting
         while waiting and waiting[0] <= index:
             waiting.popleft()
         if below is not None:

@@ -169,7 +169,7 @@ class Session:
             frame = attrs.evolve(frame, index=arrival, time=self._now())
         elif not isinstance(frame, Frame):
             raise UsageError(f"push takes a Frame, an array h w 3 or a tensor 3 h w, not {type(frame).__name__}.")
-        check_order("push got", frame, self._last, self._time)
+        check_order("push", frame, self._last, self._time, "got")
         self._last, self._time = frame.index, frame.time
         return frame
 
