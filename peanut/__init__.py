@@ -7,6 +7,7 @@ pipeline.run()
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peanut import fork  # noqa: F401  (what a forked child needs)
 from peanut.branching import merge, tap
 from peanut.errors import StageError, UsageError
 from peanut.frame import Colour, Frame, Source

@@ -23,7 +23,8 @@ def _branch(stage: FrameStage | None) -> Pipeline | None:
 class tap(Stage):
     """Give every frame to `side` as well (a preview, a mask video); what comes out of it is dropped.
 
-    A failing side fails the pipeline. Latency: 0. Holds: 1 frame, and what `side` holds.
+    A failing side fails the pipeline; one that ends by itself gets no more.
+    Latency: 0. Holds: 1 frame, and what `side` holds.
     """
 
     side: Pipeline = attrs.field(converter=_branch)
@@ -31,7 +32,8 @@ class tap(Stage):
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         with self.side.session() as session:
             for frame in frames:
-                session.push(frame)
+                if session.ended_early is None:
+                    session.push(frame)
                 yield frame
             session.flush(getattr(frames, "error", None))
 

@@ -4,7 +4,7 @@ Latency counts the items that must arrive after an item before that item can com
 A window never reaches into another shot.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import groupby, islice
 from operator import attrgetter
 from queue import SimpleQueue
@@ -131,12 +131,12 @@ class _Failed:
     error: BaseException
 
 
-def prefetch(items: Iterable[T], n: int) -> Iterator[T]:
+def prefetch(items: Iterable[T], n: int, stop: Callable[[], None] | None = None) -> Iterator[T]:
     """Run `items` in a thread of its own, at most `n` items ahead of the consumer; the same items in the same order.
 
     An error of `items` is raised here, with its traceback, after the items before it. Closing stops the thread as soon
-    as the item in work is done; the thread never outlives this iterator. Raises ValueError, at the first item, if
-    n < 1.
+    as the item in work is done; the thread never outlives this iterator. stop: called then, to let an item that waits
+    for something end. Raises ValueError, at the first item, if n < 1.
     Latency: 0. Holds: n items in the queue and one in work.
     """
     if n < 1:
@@ -170,5 +170,7 @@ def prefetch(items: Iterable[T], n: int) -> Iterator[T]:
             del item
     finally:
         closing = True
+        if stop is not None:
+            stop()
         room.put(None)
         thread.join()

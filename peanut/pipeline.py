@@ -4,7 +4,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, overload
 
 import attrs
 
@@ -33,6 +33,9 @@ class Stage(ABC):
     session, where a stage must not run ahead).
     """
 
+    drops: bool = False
+    """True: frames are left out, or the end comes before that of the input, on purpose; the log says nothing then."""
+
     @abstractmethod
     def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
         """The frames that come out when `frames` go in."""
@@ -46,17 +49,21 @@ class Stage(ABC):
         return Pipeline(source=other, stages=_flat(self))
 
 
+_Function = Callable[Concatenate[Iterator[Frame], P], Iterator[Frame]]
+
+
 class _Unbuilt(Generic[P]):
     """What `@stage` makes of a generator function: called with its settings it gives the stage."""
 
-    def __init__(self, function: Callable[Concatenate[Iterator[Frame], P], Iterator[Frame]]) -> None:
-        self.function = function
+    def __init__(self, function: _Function[P], drops: bool) -> None:
+        self.function, self.drops = function, drops
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Stage":
         bound = inspect.signature(self.function).bind(None, *args, **kwargs)
         settings = dict(list(bound.arguments.items())[1:])
-        return _FunctionStage(lambda frames: self.function(frames, *args, **kwargs), self.function.__name__, settings)
+        name, run = self.function.__name__, lambda frames: self.function(frames, *args, **kwargs)
+        return _FunctionStage(run, name, settings, self.drops)
 
     def __or__(self, other: Any) -> NoReturn:
         _refuse_unbuilt(self.function.__name__)
@@ -69,6 +76,7 @@ class _FunctionStage(Stage):
     run: Callable[[Iterator[Frame]], Iterator[Frame]]
     name: str
     settings: dict[str, Any]
+    drops: bool = False
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         return self.run(frames)
@@ -77,10 +85,16 @@ class _FunctionStage(Stage):
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.settings.items())})"
 
 
-def stage(function: Callable[Concatenate[Iterator[Frame], P], Iterator[Frame]]) -> _Unbuilt[P]:
+@overload
+def stage(function: _Function[P], /) -> _Unbuilt[P]: ...
+@overload
+def stage(*, drops: bool) -> Callable[[_Function[P]], _Unbuilt[P]]: ...
+def stage(function: _Function[P] | None = None, /, *, drops: bool = False) -> Any:
     """Make a stage from a generator function whose first parameter is the frames and whose others are settings.
 
-    >>> @stage
+    drops: the stage leaves frames out, or ends before its input, on purpose; otherwise the log has a line about it.
+
+    >>> @stage(drops=True)
     ... def every(frames, n=2):
     ...     for frame in frames:
     ...         if frame.index % n == 0:
@@ -88,7 +102,9 @@ def stage(function: Callable[Concatenate[Iterator[Frame], P], Iterator[Frame]]) 
     >>> print(every(n=3) | every())
     every(n=3) | every()
     """
-    return _Unbuilt(function)
+    if function is None:
+        return lambda function: _Unbuilt(function, drops)
+    return _Unbuilt(function, drops)
 
 
 def _refuse_unbuilt(name: str) -> NoReturn:
@@ -161,7 +177,8 @@ class Pipeline(Stage):
         links = [Link(label(source), lambda: source, above=source)]
         for stage in self.stages:
             above = links[-1]
-            links.append(Link(label(stage), functools.partial(stage, above), above))
+            drops = isinstance(stage, Stage) and stage.drops
+            links.append(Link(label(stage), functools.partial(stage, above), above, drops))
             above._below = links[-1].statistics
         return Run(links)
 

@@ -1,10 +1,12 @@
 """One run of a pipeline: the links between its stages, what they count, and what ends it.
 
-Between two stages stands a `Link`: the iterator that the next stage reads. It counts, keeps the time, and turns an
-error of the stage above into the end of the stream, so that the stages below flush what they hold; the run raises the
-error when all is out.
+Between two stages stands a `Link`: the iterator that the next stage reads. It counts, keeps the time, refuses what is
+no frame or out of order, and turns an error of the stage above into the end of the stream, so that the stages below
+flush what they hold; the run raises the error when all is out. A stage may leave frames out or end before its input;
+the log has a line about it, unless the stage says `drops = True`.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
@@ -15,6 +17,9 @@ import attrs
 
 from peanut.errors import StageError, UsageError
 from peanut.frame import Frame
+from peanut.order import BEFORE_ALL, check_order
+
+log = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False)
@@ -77,17 +82,34 @@ class Statistics:
         return "\n".join(lines)
 
 
+class _Unchecked:
+    _time = object()  # no frame's
+
+
+_UNCHECKED = _Unchecked()
+
+
 class Link:
     """The frames between two stages, as the lower one reads them."""
 
-    __slots__ = ("_above", "_below", "_error", "_items", "_make", "_pull", "pushed", "statistics")
+    __slots__ = (
+        *("_above", "_below", "_checked", "_drops", "_error", "_items", "_make", "_pull", "_time"),
+        *("ended_early", "pushed", "statistics"),
+    )
 
-    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any) -> None:
+    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any, drops: bool = False) -> None:
         self.statistics = StageStatistics(name)
         self.pushed: bool = getattr(above, "pushed", False)
         """True in a session: frames come when the caller pushes them, and no stage may run ahead."""
+        self.ended_early = False
+        """True if the stage ended by itself, before the frames that it reads did."""
         self._above = above
         self._below: StageStatistics | None = None
+        self._drops = drops
+        self._time = BEFORE_ALL  # of the last frame
+        self._checked: Any = above if isinstance(above, Link) else _UNCHECKED
+        """The link above, as long as all numbers and times are its own: to compare fractions costs more than all the
+        rest here."""
         self._items: Any = None
         self._make = make
         self._pull: Callable[[], Frame] = self._start  # from the first frame on: the stage's own `__next__`
@@ -106,13 +128,22 @@ class Link:
 
     def __next__(self) -> Frame:
         statistics, below = self.statistics, self._below
+        waiting = statistics._waiting
         statistics._thread = thread = get_ident()
         start = perf_counter()
         try:
             frame = self._pull()
-            index = frame.index
+            if not (  # the number and time that the link above checked last, and not given yet: in order
+                frame.__class__ is Frame
+                and (index := frame.index) is statistics.last_in
+                and waiting
+                and (time := frame.time) is self._checked._time
+            ):
+                last = BEFORE_ALL if statistics.last_out is None else statistics.last_out
+                check_order(statistics.name, frame, last, self._time)
+                index, time, self._checked = frame.index, frame.time, _UNCHECKED
         except StopIteration:
-            self._pull = _no_more
+            self._end()
             raise
         except Exception as error:
             self._pull = _no_more
@@ -123,18 +154,31 @@ class Link:
             statistics.seconds_with_input += took
             if below is not None and below._thread == thread:  # not when asked by a thread of the stage's own
                 below.seconds_of_input += took
+        self._time = time
         statistics.frames_out += 1
         statistics.last_out = index
-        waiting = statistics._waiting
         while waiting and waiting[0] <= index:
             waiting.popleft()
         if below is not None:
             below.frames_in += 1
             below.last_in = index
-            below._waiting.append(index)
-            if len(below._waiting) > below.most_held:
-                below.most_held = len(below._waiting)
+            waiting = below._waiting
+            waiting.append(index)
+            if len(waiting) > below.most_held:
+                below.most_held = len(waiting)
         return frame
+
+    def _end(self) -> None:
+        """The stage has given its last frame: say so if it took more than it gave, or did not wait for more."""
+        above = self._above
+        if self._pull is not _no_more and isinstance(above, Link) and self.error is None:
+            own = self.statistics
+            self.ended_early = above._pull is not _no_more
+            if self.ended_early and not self._drops:
+                log.warning("%s ended %s, before its input did.", own.name, _place(own.last_in))
+            elif own.frames_out < own.frames_in and not self._drops:
+                log.warning("%s took %d frames and gave %d.", own.name, own.frames_in, own.frames_out)
+        self._pull = _no_more
 
     @property
     def error(self) -> BaseException | None:
@@ -173,6 +217,10 @@ def _no_more() -> NoReturn:
     raise StopIteration
 
 
+def _place(frame: int | None) -> str:
+    return "before its first frame" if frame is None else f"at frame {frame}"
+
+
 class Run(Iterator[Frame]):
     """One run of a pipeline: the frames that come out of it. Closes all stages when it ends, however it ends.
 
@@ -196,6 +244,14 @@ class Run(Iterator[Frame]):
         except BaseException:
             self._close()
             raise
+
+    @property
+    def ended_early(self) -> str | None:
+        """Which stage ended before its input did, and where; None if none has."""
+        for link in self._links:
+            if link.ended_early:
+                return f"{link.statistics.name} ended {_place(link.statistics.last_in)}"
+        return None
 
     @property
     def error(self) -> BaseException | None:

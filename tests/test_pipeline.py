@@ -1,4 +1,6 @@
 import threading
+from fractions import Fraction
+from itertools import islice
 
 import attrs
 import pytest
@@ -274,6 +276,130 @@ def test_a_stage_that_forgot_to_yield_is_named():
 
     with pytest.raises(UsageError, match="forgot gave NoneType back: a stage yields frames"):
         list((windowed() | forgot)(make_frames([3])))
+
+
+@stage
+def swap(frames, at):
+    for frame in frames:
+        if frame.index == at:
+            held = frame
+            yield next(frames)
+            yield held
+        else:
+            yield frame
+
+
+@stage
+def double(frames, at):
+    for frame in frames:
+        yield frame
+        if frame.index == at:
+            yield frame
+
+
+@stage
+def gives(frames, at, what):
+    for frame in frames:
+        yield what(frame) if frame.index == at else frame
+
+
+def at_time(time):
+    return lambda frame: attrs.evolve(frame, time=time)
+
+
+@pytest.mark.parametrize("before", [brighter(), windowed(radius=2), prefetch(2)])
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (swap(7), "swap(at=7) gave frame 7 after frame 8: the numbers of frames must grow."),
+        (double(7), "double(at=7) gave frame 7 twice: the numbers of frames must grow."),
+        (gives(7, lambda frame: None), "gave None: a stage yields frames."),
+        (gives(7, lambda frame: frame.image), "gave Tensor: a stage yields frames."),
+        (gives(7, lambda frame: vars), "gave builtin_function_or_method: a stage yields frames."),
+        (
+            gives(7, at_time(Fraction(6, 25))),
+            "gave frame 7 at 0.24 s after frame 6 at 0.24 s: the times of frames must grow.",
+        ),
+        (
+            gives(7, at_time(Fraction(1))),
+            "gave frame 8 at 0.32 s after frame 7 at 1 s: the times of frames must grow.",
+        ),
+        (
+            gives(7, at_time(float("nan"))),
+            "gave frame 7 with the time nan: it must be a Fraction of seconds, such as Fraction(7, 25).",
+        ),
+        (gives(7, at_time(0.28)), "gave frame 7 with the time 0.28: it must be a Fraction of seconds"),
+    ],
+)
+def test_a_stage_that_breaks_the_order_is_named(before, wrong, sentence):
+    out, error = drain((before | wrong | windowed(radius=1) | brighter())(make_frames([20])))
+    assert type(error) is UsageError
+    assert sentence in str(error)
+    assert str(wrong) in str(error)
+    assert numbers(out) in ([*range(7)], [*range(8)], [*range(7), 8])  # all before the one that is refused
+    assert error.__notes__ in ([f"in {wrong}, at frame {number}"] for number in (7, 8))
+
+
+def test_a_source_that_breaks_the_order_is_named():
+    frames = make_frames([5])
+    for wrong, sentence in (
+        ([*frames, frames[4]], "list gave frame 4 twice"),
+        ([frames[1], frames[0]], "list gave frame 0 after frame 1"),
+        ([frames[0], attrs.evolve(frames[1], time=Fraction(-1))], "list gave frame 1 at -1 s after frame 0 at 0 s"),
+        ([*frames, None], "list gave None"),
+    ):
+        _, error = drain((windowed() | brighter())(wrong))
+        assert str(error).startswith(sentence)
+
+
+def test_a_stage_may_give_other_times_as_long_as_they_grow():
+    @stage
+    def slower(frames):
+        for frame in frames:
+            yield attrs.evolve(frame, time=2 * frame.time)
+
+    out = list((slower() | windowed() | brighter())(make_frames([9])))
+    assert [frame.time for frame in out] == [Fraction(2 * n, 25) for n in range(9)]
+
+
+@stage(drops=True)
+def announced(frames, n):
+    for frame in frames:
+        if frame.index >= n:
+            return
+        if frame.index % 2 == 0:
+            yield frame
+
+
+def test_frames_that_are_left_out_are_told_once_unless_it_is_said_that_they_are(caplog):
+    list((windowed() | every_second() | brighter())(make_frames([9])))
+    assert [record.getMessage() for record in caplog.records] == ["every_second() took 9 frames and gave 5."]
+    caplog.clear()
+    list((windowed() | announced(100) | brighter())(make_frames([9])))
+    assert caplog.records == []
+
+
+def test_a_stage_that_ends_before_its_input_is_told_and_may_announce_it(caplog):
+    @stage
+    def head(frames, n):
+        yield from islice(frames, n)
+
+    pipeline = make_frames([9]) | windowed() | head(3) | brighter()
+    assert numbers(pipeline) == [0, 1, 2]
+    assert [record.getMessage() for record in caplog.records] == ["head(n=3) ended at frame 2, before its input did."]
+    caplog.clear()
+    assert pipeline.run(progress=False).frames == 3
+    assert len(caplog.records) == 1
+    caplog.clear()
+    assert numbers((windowed() | announced(3))(make_frames([9]))) == [0, 2]
+    assert caplog.records == []
+
+
+def test_a_consumer_that_stops_and_a_stage_that_fails_tell_nothing_of_lost_frames(caplog):
+    with iter(make_frames([9]) | windowed() | every_second()) as run:
+        next(run)
+    drain((windowed() | fails_at(4) | windowed())(make_frames([9])))
+    assert caplog.records == []
 
 
 @settings(max_examples=20)

@@ -1,6 +1,10 @@
+import gc
+import subprocess
+import sys
 import threading
 from fractions import Fraction
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Breaks, brighter, make_frames, shot_lengths, stages, windowed
 
-from peanut import Frame, Pipeline, StageError, UsageError, merge, prefetch, stage, tap
+from peanut import Frame, Pipeline, Session, Source, StageError, UsageError, merge, prefetch, stage, tap
 
 
 @stage
@@ -17,6 +21,10 @@ def fails_at(frames, at):
         if frame.index == at:
             raise Breaks(f"broken at {at}")
         yield frame
+
+
+def sessions_at_work():
+    return [thread for thread in threading.enumerate() if thread.name == "peanut-session"]
 
 
 def push_all(pipeline, frames):
@@ -61,7 +69,7 @@ def test_pictures_are_numbered_and_timed_by_arrival():
             *session.push(Frame.from_numpy(picture)),
         ]
     assert [frame.index for frame in out] == [0, 1, 2, 10, 11]
-    assert [frame.time for frame in out] == [0, 1 / rate, 2 / rate, 3, 11 / rate]
+    assert [frame.time for frame in out] == [0, 1 / rate, 2 / rate, 3, 3 + 1 / rate]
 
 
 @given(at=st.integers(0, 19), radius=st.integers(0, 4))
@@ -118,18 +126,175 @@ def test_leaving_without_flush_closes_and_flushes_nothing(error):
     else:
         leave()
     assert ends == ["closed"]
-    assert not [thread for thread in threading.enumerate() if thread.name == "peanut-session"]
+    assert not sessions_at_work()
 
 
-def test_a_stage_that_ends_by_itself_ends_the_session_quietly():
+@stage(drops=True)
+def head(frames, n):
+    for frame in frames:
+        yield frame
+        if frame.index == n - 1:
+            return
+
+
+def test_a_stage_that_ends_by_itself_is_named_when_more_is_pushed():
+    frames = make_frames([8])
+    with (head(3) | windowed(radius=1)).session() as session:
+        assert [[out.index for out in session.push(frame)] for frame in frames[:3]] == [[], [0], [1, 2]]
+        assert session.ended_early == "head(n=3) ended at frame 2"
+        for frame in frames[3:]:
+            with pytest.raises(
+                UsageError, match=r"^head\(n=3\) ended at frame 2: nothing comes any more, flush and begin"
+            ):
+                session.push(frame)
+        assert session.flush() == []
+
+
+def test_a_side_that_ends_by_itself_gets_no_more_and_the_tap_goes_on():
+    assert [frame.index for frame in (Pipeline() | tap(head(3)))(make_frames([8]))] == list(range(8))
+
+
+@pytest.mark.parametrize("held", [0, 3])
+def test_after_a_failure_every_push_and_flush_raises_it(held):
+    frames = make_frames([9])
+    with (fails_at(2) | windowed(radius=held)).session() as session:
+        assert [frame.index for given in frames[:3] for frame in session.push(given)] == [0, 1]
+        depths = []
+        for call in (lambda: session.push(frames[3]), session.flush) * 3:
+            with pytest.raises(StageError, match="broken at 2") as caught:
+                call()
+            depths.append(len(caught.traceback))
+        assert max(depths) <= depths[0] + 1  # the traceback does not grow
+
+
+def test_a_failure_while_flushing_is_raised_again_when_all_is_out():
     @stage
-    def head(frames, n):
-        for frame in frames:
-            yield frame
-            if frame.index == n - 1:
-                return
+    def fails_at_the_end(frames):
+        yield from frames
+        raise Breaks("at the end")
 
-    assert [frame.index for frame in push_all(Pipeline() | head(3), make_frames([8]))] == [0, 1, 2]
+    with (fails_at_the_end() | windowed(radius=2)).session() as session:
+        came = [frame for given in make_frames([9]) for frame in session.push(given)]
+        with pytest.raises(StageError, match="at the end"):
+            session.flush()
+        assert len(came + session.flush()) == 9
+        for _ in range(2):
+            with pytest.raises(StageError, match="at the end"):
+                session.flush()
+            with pytest.raises(StageError, match="at the end"):
+                session.push(make_frames([1])[0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"time": Fraction(1, 25)}, r"push got frame 2 at 0\.04 s after frame 1 at 0\.04 s: the times of "),
+        ({"time": Fraction(-3)}, r"push got frame 2 at -3 s after frame 1 at 0\.04 s: the times of "),
+        ({"time": float("nan")}, r"push got frame 2 with the time nan: it must be a Fraction of seconds"),
+        ({"time": float("inf")}, r"push got frame 2 with the time inf: it must be a Fraction of seconds"),
+        ({"time": 0.08}, r"push got frame 2 with the time 0\.08: it must .*, such as Fraction\(2, 25\)\."),
+        ({"time": None}, r"push got frame 2 with the time None"),
+        ({"index": 1, "source": Source(path="x")}, r"push got frame 1 twice: the numbers of frames must grow\."),
+        ({"index": 0, "source": Source(path="x")}, r"push got frame 0 after frame 1: the numbers "),
+        ({"index": 2.5}, r"push got a frame with the number 2\.5: it must be a whole number\."),
+    ],
+)
+def test_what_is_out_of_order_is_refused_at_the_push_and_the_session_goes_on(wrong, sentence):
+    frames = make_frames([4])
+    with (Pipeline() | windowed(radius=1)).session() as session:
+        out = [frame for given in frames[:2] for frame in session.push(given)]
+        with pytest.raises(UsageError, match=f"^{sentence}"):
+            session.push(attrs.evolve(frames[2], **wrong))
+        out += [frame for given in frames[2:] for frame in session.push(given)] + session.flush()
+    assert [frame.index for frame in out] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("wrong", [None, "frame.png", [1, 2]])
+def test_what_is_no_picture_is_refused_at_the_push(wrong):
+    with Pipeline().session() as session:
+        with pytest.raises(UsageError, match=f"push takes a Frame, an array .*, not {type(wrong).__name__}"):
+            session.push(wrong)
+
+
+def test_threads_that_push_at_the_same_time_take_turns():
+    picture, came, errors = np.zeros((4, 6, 3), dtype=np.uint8), [], []
+
+    def pushes(session):
+        try:
+            for _ in range(50):
+                came.extend(session.push(picture))
+        except Exception as error:
+            errors.append(error)
+
+    with (brighter() | windowed(radius=2)).session() as session:
+        threads = [threading.Thread(target=pushes, args=(session,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        came += session.flush()
+    assert errors == []
+    assert sorted(frame.index for frame in came) == list(range(200))
+
+
+@pytest.mark.parametrize("call", [lambda session: session.push(make_frames([1])[0]), Session.flush, Session.close])
+def test_a_stage_cannot_push_into_its_own_session(call):
+    sessions = []
+
+    @stage
+    def calls_back(frames):
+        for frame in frames:
+            call(sessions[0])
+            yield frame
+
+    with (Pipeline() | calls_back()).session() as session:
+        sessions.append(session)
+        session.push(make_frames([1])[0])
+        with pytest.raises(UsageError, match="a stage cannot push into, flush or close its own session"):
+            session.flush()
+
+
+def test_a_session_is_entered_once():
+    with Pipeline().session() as session:
+        with pytest.raises(UsageError, match="a session is entered once"):
+            session.__enter__()
+
+
+def test_a_dropped_session_ends_its_thread_and_closes_its_stages():
+    closed = []
+
+    @stage
+    def notes(frames):
+        try:
+            yield from frames
+        finally:
+            closed.append(True)
+
+    session = (windowed() | notes()).session().__enter__()
+    (thread,) = sessions_at_work()
+    session.push(make_frames([1])[0])
+    del session
+    gc.collect()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert closed == [True]
+
+
+def test_a_session_that_is_open_when_the_program_ends_is_closed():
+    program = """
+import peanut, numpy, time
+@peanut.stage
+def notes(frames):
+    try:
+        yield from frames
+    finally:
+        time.sleep(0.2)
+        print("closed", flush=True)
+session = (peanut.Pipeline() | notes()).session().__enter__()
+session.push(numpy.zeros((4, 6, 3), numpy.uint8))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.stderr, done.returncode) == ("closed\n", "", 0)
 
 
 def test_misuse_of_a_session():

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Gaps = Literal["tell", "renumber", "repeat"]
 """What happens where frames are missing: numbers keep their place, numbers close up, the last frame fills the hole."""
+TIMEOUT = 10.0
+"""Seconds without data after which a connection counts as lost."""
 SILENT = ("mov", "avi", "gif")
 """Containers in which a leap in time without damage is meant: they list every frame, or say how long each is shown."""
 
@@ -83,6 +85,8 @@ def open_video(path: Any, name: str = "", **options: Any) -> Any:
     if isinstance(path, str):
         if "://" not in path and not os.path.exists(path):
             raise UsageError(f"{name}: no such file or folder.")
+        if "://" in path:
+            options.setdefault("timeout", TIMEOUT)
         path = plain(path)
     try:
         container = av.open(path, metadata_errors="replace", **options)
@@ -243,4 +247,4 @@ def _bytes_of(source: Opened, stack: ExitStack) -> BinaryIO | None:
     if isinstance(again, str):
         regular = os.path.isfile(again)
         return stack.enter_context(open(again, "rb", buffering=0)) if regular else None
-    return again  # type: ignore[return-value]
+    return again if again is not None and again.at_hand else None  # type: ignore[return-value]

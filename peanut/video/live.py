@@ -1,6 +1,8 @@
 """Live sources: cameras and network streams, which do not wait for a pipeline that is busy."""
 
+import errno
 import logging
+import os
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,8 +17,9 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.colour import ToRgb, colour_of, orientation, upright
-from peanut.video.file import reduced
+from peanut.video.file import name_of, reduced
 from peanut.video.media import Media
+from peanut.video.web import LIST_TYPES, Connection, WebFile, WebVideo, is_http
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,9 @@ class Live:
     the first comes at once and the others after 1, 3, 7, ... seconds, at most `timeout`; they count anew once there is
     a picture. max_size: longest side in pixels.
     `index` counts the pictures decoded, and packets that cannot be. `time` is the stream's own; where its clock begins
-    anew, after a reconnect or not, it goes on one frame after the last. A stream that says it is over ends the frames.
+    anew, after a reconnect or not, it goes on one frame after the last. A stream that says it is over ends the frames;
+    a connection that ends otherwise (over tcp always, unless the container tells its length) was lost.
+    What a web server gives in parts, or lists with an end (HLS), is a file: it waits, and no frame is dropped.
 
     Raises UsageError if the source cannot be had at first (without trying again) or any more. Closing waits for the
     picture in work, in a stall until `timeout` at most. Latency: 0. Holds: `newest` frames and one.
@@ -66,7 +71,17 @@ class Live:
         return f"read({self.path!r})"
 
     def __iter__(self) -> Iterator[Frame]:
-        feed = _Feed(self)
+        connection = None
+        try:
+            connection = self._connect()
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read any more: {self._told(error)}") from error
+        if connection is not None and connection.in_parts:
+            connection.close()
+            file: Any = WebFile(str(self.path), self.timeout, self.retry)
+            yield from WebVideo(file, max_size=self.max_size)
+            return
+        feed = _Feed(self, connection)
         thread = Thread(target=feed.run, name="peanut-live", daemon=True)
         thread.start()
         try:
@@ -79,12 +94,41 @@ class Live:
             if feed.refused:
                 log.warning("%s: %d packets could not be decoded and are left out.", self.path, feed.refused)
 
+    def _connect(self) -> Connection | None:
+        """A connection to a web server; None if FFmpeg has to make it. Raises OSError if there is none to be had."""
+        if not is_http(self.path):
+            return None
+        connection = Connection(str(self.path), self.timeout)
+        if not connection.kind.endswith(LIST_TYPES):
+            return connection
+        connection.close()
+        return None
+
+    def _told(self, lost: Exception) -> str:
+        return f"no data for {self.timeout:g} s" if isinstance(lost, av.error.ExitError | TimeoutError) else str(lost)
+
+
+class _Answer:
+    """The answer of a web server as PyAV reads a pipe; what breaks it is kept, and what came before is decoded."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.name = connection, connection.name
+        self.lost: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return b"" if self.lost is not None else self.connection.read(size)
+        except OSError as error:
+            self.lost = error
+            return b""
+
 
 class _Feed(Iterator[Frame]):
     """The newest frames of a live source, between the thread that reads and the pipeline."""
 
-    def __init__(self, settings: Live) -> None:
+    def __init__(self, settings: Live, connection: Connection | None) -> None:
         self.settings, self.dropped, self.refused = settings, 0, 0
+        self._connection = connection
         self._frames: deque[Frame] = deque()
         self._changed = Condition()
         self._closing = self._ended = False
@@ -93,12 +137,15 @@ class _Feed(Iterator[Frame]):
         self._to_rgb = ToRgb()
         self._source: Media | None = None
         self._last: Fraction | None = None
+        self._stamp = Fraction(0)  # of the last picture, by the stream's clock
+        self._waits = False  # for the pipeline, instead of dropping frames
         self._offset = Fraction(0)  # from the stream's clock to ours
 
     def __next__(self) -> Frame:
         with self._changed:
             self._changed.wait_for(lambda: self._frames or self._ended)
             if self._frames:
+                self._changed.notify_all()
                 return self._frames.popleft()
             error, self._error = self._error, None
             raise error or StopIteration
@@ -108,6 +155,8 @@ class _Feed(Iterator[Frame]):
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        if self._connection is not None:
+            self._connection.stop()
 
     def run(self) -> None:
         """Read until the stream ends, connecting again when it is lost."""
@@ -129,19 +178,40 @@ class _Feed(Iterator[Frame]):
                 return
             except (OSError, av.error.FFmpegError) as error:
                 lost = error
+            if self._closing:
+                return
             tries = tries if self._last == before else 0
-            told = f"no data for {self.settings.timeout:g} s" if isinstance(lost, av.error.ExitError) else lost
+            told = self.settings._told(lost)
             if self._last is None or tries == self.settings.retry:
-                raise UsageError(f"{self.settings.path} cannot be read any more: {told}") from lost
+                came = f"; {self._index} frames came." if self._index else ""
+                raise UsageError(f"{self.settings.path} cannot be read any more: {told}{came}") from lost
             log.warning("%s: connection lost (%s); connecting again.", self.settings.path, told)
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, min(self.settings.timeout, 2**tries - 1))
             tries += 1
 
     def _read(self) -> None:
-        with _open(self.settings) as container:
+        connection = self._connection or self.settings._connect()
+        if connection is None:
+            self._read_from(_named(self.settings.path))
+            return
+        self._connection, answer = connection, _Answer(connection)
+        try:
+            self._read_from(answer)
+        except (UsageError, av.error.FFmpegError):
+            if answer.lost is None:
+                raise
+        finally:
+            self._connection = None
+            connection.close()
+        if answer.lost is not None:
+            raise answer.lost
+
+    def _read_from(self, source: Any) -> None:
+        with _open(source, self.settings.timeout) as container:
             step = 1 / Fraction(container.streams.video[0].average_rate or 25)
             beside = tuple(sorted({stream.type for stream in container.streams} & {"audio", "subtitle"}))
+            self._waits = container.format.name == "hls" and container.duration is not None  # a list with an end
             for packet in container.demux(video=0):
                 try:
                     pictures = packet.decode()
@@ -153,6 +223,14 @@ class _Feed(Iterator[Frame]):
                     if self._closing:
                         return
                     self._put(picture, step, beside)
+            self._check_end(container, step)
+
+    def _check_end(self, container: Any, step: Fraction) -> None:
+        """Over tcp a server that is done and one that was killed look the same: the container has to know its end."""
+        if str(self.settings.path).lower().startswith("tcp://"):
+            length = container.duration
+            if length is None or self._stamp + 2 * step < Fraction((container.start_time or 0) + length, av.time_base):
+                raise OSError(errno.EIO, f"{os.strerror(errno.EIO)}: the server hung up")
 
     def _put(self, picture: Any, step: Fraction, beside: tuple[str, ...]) -> None:
         if self._source is None:
@@ -163,7 +241,9 @@ class _Feed(Iterator[Frame]):
         frame = Frame(index=self._index, time=self._last, image=image, source=self._source)
         self._index += 1
         with self._changed:
-            if len(self._frames) == self.settings.newest:
+            if self._waits:
+                self._changed.wait_for(lambda: self._closing or len(self._frames) < self.settings.newest)
+            elif len(self._frames) == self.settings.newest:
                 self._frames.popleft()
                 self.dropped += 1
             self._frames.append(frame)
@@ -185,19 +265,23 @@ class _Feed(Iterator[Frame]):
         soonest = Fraction(0) if self._last is None else self._last + step
         if picture.pts is None:
             return soonest
-        time = Fraction(picture.pts * picture.time_base) + self._offset
+        self._stamp = Fraction(picture.pts * picture.time_base)
+        time = self._stamp + self._offset
         if self._last is not None and time <= self._last:  # its clock began anew
             self._offset += soonest - time
             return soonest
         return time
 
 
-def _open(settings: Live) -> Any:
+def _named(path: str | int) -> str:
+    return f"/dev/video{path}" if isinstance(path, int) else path
+
+
+def _open(source: Any, timeout: float) -> Any:
     """The open container. Raises UsageError if it has no pictures, av's error if it cannot be opened."""
-    camera = isinstance(settings.path, int) or settings.path.startswith("/dev/video")
-    name = f"/dev/video{settings.path}" if isinstance(settings.path, int) else settings.path
-    container = av.open(name, format="v4l2" if camera else None, timeout=settings.timeout)
+    camera = isinstance(source, str) and source.startswith("/dev/video")
+    container = av.open(source, format="v4l2" if camera else None, timeout=timeout)
     if not container.streams.video:
         container.close()
-        raise UsageError(f"{name} has no pictures in it.")
+        raise UsageError(f"{name_of(source)} has no pictures in it.")
     return container

@@ -13,6 +13,9 @@ from peanut.frame import Source
 class View:
     """A file object that can seek, read from a place of its own, so that several can read it at once."""
 
+    at_hand = True
+    """It costs little to read its bytes a second time."""
+
     def __init__(self, file: BinaryIO, lock: Lock) -> None:
         self._file, self._lock, self._at = file, lock, 0
         self.name = str(getattr(file, "name", "the file object"))

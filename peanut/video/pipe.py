@@ -43,6 +43,8 @@ def opened(path: str | BinaryIO, name: str, lock: Lock, stack: ExitStack) -> Ope
         raise UsageError(f"{name} is closed: there is nothing to read from it.")
     if isinstance(file, View):
         return file
+    if isinstance(file, View):
+        return file
     return View(file, lock) if file.seekable() else _from_pipe(file, name)
 
 

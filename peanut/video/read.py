@@ -3,7 +3,7 @@
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO, cast, get_args
 
 from peanut.errors import UsageError
 from peanut.pipeline import Pipeline
@@ -11,6 +11,7 @@ from peanut.video.file import Gaps, VideoFile
 from peanut.video.images import Images, is_pictures
 from peanut.video.live import Live, is_live
 from peanut.video.shots import shots as find_shots
+from peanut.video.web import WebFile, WebVideo, is_http
 from peanut.video.webp import AnimatedWebp, is_animated_webp
 
 Seconds = float | Fraction | str
@@ -78,8 +79,10 @@ def read(
         if isinstance(file, str) and is_animated_webp(file):
             source = AnimatedWebp(file, start=begin, stop=end, max_size=max_size)
         else:
-            source = VideoFile(
-                file, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize, deinterlace=deinterlace
+            kind = WebVideo if is_http(file) else VideoFile
+            opened = cast(BinaryIO, WebFile(str(file), timeout, retry)) if is_http(file) else file
+            source = kind(
+                opened, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize, deinterlace=deinterlace
             )
     return Pipeline(source=source, stages=(find_shots(),) if shots else ())
 
