@@ -33,6 +33,11 @@ class Stage(ABC):
     session, where a stage must not run ahead).
     """
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """Paths and file objects that the stage reads while frames run: `write` does not replace them."""
+        return ()
+
     @abstractmethod
     def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
         """The frames that come out when `frames` go in."""
@@ -147,6 +152,11 @@ class Pipeline(Stage):
             raise UsageError(f"a pipeline with a source can only stand first: {self}")
         return super().__ror__(other)
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What its source and its stages read."""
+        return tuple(path for part in (self.source, *self.stages) for path in getattr(part, "reads", ()))
+
     def __iter__(self) -> Run:
         if self.source is None:
             raise UsageError(f"this pipeline has no source: put peanut.read(path) before {self}.")
@@ -161,7 +171,7 @@ class Pipeline(Stage):
         links = [Link(label(source), lambda: source, above=source)]
         for stage in self.stages:
             above = links[-1]
-            links.append(Link(label(stage), functools.partial(stage, above), above))
+            links.append(Link(label(stage), functools.partial(stage, above), above, getattr(stage, "reads", ())))
             above._below = links[-1].statistics
         return Run(links)
 
@@ -173,7 +183,7 @@ class Pipeline(Stage):
         from tqdm import tqdm
 
         run = iter(self)
-        with tqdm(unit=" frames", disable=None if progress else True) as bar:
+        with run, tqdm(unit=" frames", disable=None if progress else True) as bar:
             for frame in run:
                 if bar.n == 0 and frame.source is not None:
                     bar.total = frame.source.frames

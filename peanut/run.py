@@ -80,12 +80,14 @@ class Statistics:
 class Link:
     """The frames between two stages, as the lower one reads them."""
 
-    __slots__ = ("_above", "_below", "_error", "_items", "_make", "_pull", "pushed", "statistics")
+    __slots__ = ("_above", "_below", "_error", "_items", "_make", "_pull", "pushed", "reads", "statistics")
 
-    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any) -> None:
+    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any, reads: tuple[Any, ...] = ()) -> None:
         self.statistics = StageStatistics(name)
         self.pushed: bool = getattr(above, "pushed", False)
         """True in a session: frames come when the caller pushes them, and no stage may run ahead."""
+        self.reads: tuple[Any, ...] = (*getattr(above, "reads", ()), *reads)
+        """Files that the stages down to this one read, as far as they say: none of them may be written over."""
         self._above = above
         self._below: StageStatistics | None = None
         self._items: Any = None
@@ -157,6 +159,8 @@ class Link:
         else:
             self._error = StageError(name, frame, error)
             self._error.__cause__ = error
+            for note in getattr(error, "__notes__", ()):
+                self._error.add_note(note)
 
     def close(self) -> None:
         """Close the stage that gives these frames."""

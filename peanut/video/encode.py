@@ -64,7 +64,7 @@ class VideoOutput:
         metadata: bool,
     ) -> None:
         self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
-        self._last, self._failed = -1, False
+        self._last, self.failed = -1, False
         self._newest = self._end = first.time
         self.rate = None if first.source is None else first.source.fps
         self.fps = self.rate or Fraction(25)
@@ -145,20 +145,21 @@ class VideoOutput:
             self._encode(picture)
             self.carried.write_until(frame.time)
         except Exception:
-            self._failed = True  # a muxer that failed once must not be asked again
+            self.failed = True  # a muxer that failed once must not be asked again
             raise
 
     def close(self) -> None:
         """Finish the file: it is complete and playable after this, or, where writing failed, as far as it got."""
-        if self._failed:
+        if self.failed:
             return self._abandon()
         try:
             self._encode(None)
             self.carried.finish(self._newest, self._end)
+            self.container.close()
         except BaseException:
+            self.failed = True
             self._abandon()
             raise
-        self.container.close()
         return None
 
     def _abandon(self) -> None:

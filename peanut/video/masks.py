@@ -48,6 +48,10 @@ class masks(Stage):
     def __str__(self) -> str:
         return f"masks({self.path!r})"
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.path,)
+
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         numbered = _of_pictures(self.path) if is_pictures(self.path) else _of_video(self.path)
         number, load_mask = -1, None
