@@ -65,7 +65,7 @@ def _what_is_where(output: Output, place: Target | Stream) -> str:
     if place.lost:
         return f"{place.told} was removed by another program while it was written: its {output.count} frames are gone"
     if isinstance(place, Stream):
-        return f"{'at most ' if output.failed else ''}{output.count} frames are in {place.told}"
+        return f"{'at most ' if output.failed else ''}{output.count} frames went to {place.told}"
     count = _readable_frames(str(place.partial)) if output.failed else output.count
     if count == 0:
         place.discard()

@@ -38,7 +38,11 @@ def readings(what: Any, *, folders: bool) -> list[Reading]:
     if folders:
         names += sorted({os.path.dirname(os.path.abspath(name)) for name in names if isinstance(name, str | Path)})
     found = [(name, stat_of(name)) for name in names]
-    return [Reading(str(getattr(name, "name", name)), stat) for name, stat in found if stat is not None]
+    return [Reading(_told(name), stat) for name, stat in found if stat is not None]
+
+
+def _told(name: Any) -> str:
+    return "standard input" if name == "-" else str(getattr(name, "name", name))
 
 
 def stat_of(what: Any) -> os.stat_result | None:

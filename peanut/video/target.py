@@ -171,9 +171,9 @@ class Stream:
 
     partial, folder, lost = None, False, False
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.given = self.told = "standard output" if name_of(file) == "<stdout>" else name_of(file)
+    def __init__(self, file: BinaryIO, *, standard: bool) -> None:
+        self.file, self.standard = file, standard
+        self.given = self.told = "standard output" if standard else name_of(file)
 
     def __enter__(self) -> "Stream":
         if getattr(self.file, "closed", False):
@@ -197,7 +197,7 @@ class Stream:
 
     def reserve(self) -> Any:
         """What takes the bytes."""
-        return StandardOutput(self.file) if self.given == "standard output" else self.file
+        return StandardOutput(self.file) if self.standard else self.file
 
     def discard(self) -> None:
         """What has gone through is gone."""

@@ -74,7 +74,7 @@ class write(Stage):
     @property
     def _format(self) -> str:
         name = name_of(self.path)
-        if name in ("-", "<stdout>"):
+        if self._is_standard:
             return "matroska"
         if not isinstance(self.path, str):
             return FORMATS.get(Path(name).suffix.lower(), "mp4")
@@ -103,15 +103,19 @@ class write(Stage):
         if not 0 <= self.crf <= 63:
             raise UsageError(f"write: crf must be 0 (best) to 63, got {self.crf}.")
 
+    @property
+    def _is_standard(self) -> bool:
+        return self.path == "-" or (sys.stdout is not None and self.path is getattr(sys.stdout, "buffer", None))
+
     def _place(self) -> Target | Stream:
         """Where the frames go. Raises UsageError for a standard output that is closed."""
-        if self.path == "-":
+        if self._is_standard:
             if sys.stdout is None or sys.stdout.closed:
                 raise UsageError("write: standard output is closed; nothing can be written to it.")
-            return Stream(sys.stdout.buffer)
+            return Stream(sys.stdout.buffer, standard=True)
         if isinstance(self.path, str):
             return Target(self.path, folder=self._is_folder, overwrite=self.overwrite)
-        return Stream(self.path)
+        return Stream(self.path, standard=False)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         output: Output | None = None
