@@ -70,7 +70,13 @@ def command(folder: Path, name: str = "clean.mp4") -> list[str]:
 def started(folder: Path) -> "subprocess.Popen[str]":
     """A run of the command line, some frames of which have reached the disk."""
     (drawn(600) | peanut.write(folder / "street.mp4")).run(progress=False)
-    process = subprocess.Popen(command(folder), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )
     while not any(path.stat().st_size > 20_000 for path in folder.glob("clean.partial-*.mp4")):
         time.sleep(0.02)
         if process.poll() is not None:
