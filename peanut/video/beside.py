@@ -1,7 +1,6 @@
 """The source of the frames once more: what it carries beside the pictures, and whether it is still the same."""
 
 import logging
-import os
 from contextlib import nullcontext
 from typing import Any
 
@@ -10,6 +9,7 @@ import av.error
 
 from peanut.frame import Frame
 from peanut.video.media import Media, View
+from peanut.video.pipe import plain
 from peanut.video.reading import marks, readings, stat_of
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class Beside:
             lost = "the file was replaced or changed after it was opened"
         if not lost:
             try:
-                self._container = av.open(_opened(media.again), metadata_errors="replace")
+                again = media.again.another() if isinstance(media.again, View) else plain(str(media.again))
+                self._container = av.open(again, metadata_errors="replace")
                 return self._container
             except (OSError, av.error.FFmpegError) as error:
                 lost = f"it cannot be opened again ({error})"
@@ -61,10 +62,3 @@ class Beside:
 
     def __exit__(self, *_: object) -> None:
         self._container.__exit__(None, None, None)
-
-
-def _opened(again: str | View | None) -> Any:
-    """What PyAV opens; a file whose name has a colon in it is no protocol."""
-    if isinstance(again, View):
-        return again.another()
-    return os.path.abspath(again) if again is not None and os.path.exists(again) else again
