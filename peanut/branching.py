@@ -6,6 +6,7 @@ bounded queues deadlock as soon as their latencies differ.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
@@ -36,6 +37,10 @@ class tap(Stage):
                     session.push(frame)
                 yield frame
             session.flush(getattr(frames, "error", None))
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return self.side.reads
 
     @property
     def branches(self) -> dict[str, Pipeline | None]:
@@ -87,6 +92,10 @@ class merge(Stage):
     def _left_out(self, branch: Pipeline | None, frame: Frame) -> UsageError:
         name = "the frames as they are" if branch is None else str(branch)
         return UsageError(f"merge: frame {frame.index} is missing from the branch {name}; both must give every frame.")
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return tuple(path for branch in (self.a, self.b) if branch is not None for path in branch.reads)
 
     @property
     def branches(self) -> dict[str, Pipeline | None]:

@@ -1,8 +1,11 @@
 """The command line: a thin layer over the public API.
 
-Exit status: 0 done, 2 a mistake that the user can put right, 1 any other failure, 130 interrupted.
+Exit status: 0 done, 2 a mistake that the user can put right, 1 any other failure, 130 Ctrl-C, 143 SIGTERM, 141 nobody
+reads what is written to standard output any more.
 """
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +14,8 @@ from typing import Any, NoReturn
 import click
 
 import peanut
-from peanut.errors import UsageError
+from peanut.errors import ReaderGone, UsageError
+from peanut.interrupts import Terminated, end_as_by_ctrl_c
 from peanut.weights.commands import weights
 
 SECONDS = "Seconds, or minutes and seconds as m:ss."
@@ -48,7 +52,11 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
 def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option(
-            "-o", "--output", required=True, metavar="OUT", help="mp4, mkv, webm, or a folder of PNG (ends in /)."
+            "-o",
+            "--output",
+            required=True,
+            metavar="OUT",
+            help="mp4, mkv, webm, a folder of PNG (ends in /), or - (standard output, Matroska).",
         ),
         click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
         click.option(
@@ -264,30 +272,41 @@ def _run(pipeline: Any, sink: Any, output: str, dry_run: bool) -> None:
         click.echo(plan(pipeline, sink))
         return
     statistics = (pipeline | sink).run()
-    click.echo(f"{output}: {statistics.frames} frames in {statistics.seconds:.1f} s")
+    click.echo(f"{output}: {statistics.frames} frames in {statistics.seconds:.1f} s", err=output == "-")
 
 
 def main() -> NoReturn:
     """Entry point: runs the command and turns what went wrong into one sentence and an exit status."""
     debug = "--debug" in sys.argv[1:]
     peanut.keep_memory()
+    end_as_by_ctrl_c()
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort as error:
-        _say("interrupted", error.__cause__)
-        sys.exit(130)
+        stopped = error.__cause__
+        _say(f"ended by {stopped}" if isinstance(stopped, Terminated) else "interrupted", stopped)
+        sys.exit(128 + (stopped.number if isinstance(stopped, Terminated) else signal.SIGINT))
     except Exception as error:
         if debug:
             raise
+        if isinstance(error.__cause__, ReaderGone):
+            _say(str(error.__cause__), error)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of what it could not flush
+            sys.exit(141)
         _say(str(error), error)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     sys.exit(0)
 
 
 def _say(sentence: str, error: BaseException | None) -> None:
+    """One sentence, and below it the notes of the error and of those that it came from, each once."""
     click.echo(f"peanut: {sentence}", err=True)
-    for note in getattr(error, "__notes__", []):
+    told: dict[str, None] = {}
+    while error is not None:
+        told |= dict.fromkeys(getattr(error, "__notes__", ()))
+        error = error.__cause__ or error.__context__
+    for note in told:
         click.echo(f"        {note}", err=True)

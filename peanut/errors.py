@@ -2,6 +2,7 @@
 
 - `UsageError` (a `ValueError`): what the user asked for cannot be done; the sentence says what would work.
 - `StageError`: a stage failed while frames ran through it; `.stage` and `.frame` say where, `__cause__` says why.
+- `ReaderGone` (a `BrokenPipeError`): the program that read standard output has ended; the `__cause__` of a StageError.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ class StageError(Exception):
         """Index of the last frame that went in (of a source: came out); None if there was none."""
         where = "before its first frame" if frame is None else f"at frame {frame}"
         super().__init__(f"{stage} failed {where}: {type(cause).__name__}: {cause}")
+
+
+class ReaderGone(BrokenPipeError):
+    """The program that read what is written to standard output has ended, as `head` does."""
 
 
 def pick(kind: str, name: str, known: Mapping[str, T]) -> T:

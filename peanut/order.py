@@ -1,5 +1,6 @@
 """The order of frames: number and time grow from each to the next, on every link of a pipeline."""
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from numbers import Integral, Rational
 from typing import Any
@@ -53,6 +54,15 @@ def _follows(frame: Any, last: int, time: Any) -> bool:
     if now.__class__ is not Fraction or time.__class__ is not Fraction:
         return False
     return bool(now.numerator * time.denominator > time.numerator * now.denominator)
+
+
+def in_order(who: str, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames that `who` got, each checked; for those that no pipeline has checked. Raises UsageError."""
+    last = time = BEFORE_ALL
+    for frame in frames:
+        check_order(who, frame, last, time, "got")
+        last, time = frame.index, frame.time
+        yield frame
 
 
 def _shown(thing: Any) -> str:

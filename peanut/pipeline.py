@@ -36,6 +36,11 @@ class Stage(ABC):
     drops: bool = False
     """True: frames are left out, or the end comes before that of the input, on purpose; the log says nothing then."""
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """Paths and file objects that the stage reads while frames run: `write` does not replace them."""
+        return ()
+
     @abstractmethod
     def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
         """The frames that come out when `frames` go in."""
@@ -163,6 +168,11 @@ class Pipeline(Stage):
             raise UsageError(f"a pipeline with a source can only stand first: {self}")
         return super().__ror__(other)
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What its source and its stages read."""
+        return tuple(path for part in (self.source, *self.stages) for path in getattr(part, "reads", ()))
+
     def __iter__(self) -> Run:
         if self.source is None:
             raise UsageError(f"this pipeline has no source: put peanut.read(path) before {self}.")
@@ -177,8 +187,8 @@ class Pipeline(Stage):
         links = [Link(label(source), lambda: source, above=source)]
         for stage in self.stages:
             above = links[-1]
-            drops = isinstance(stage, Stage) and stage.drops
-            links.append(Link(label(stage), functools.partial(stage, above), above, drops))
+            drops, reads = isinstance(stage, Stage) and stage.drops, getattr(stage, "reads", ())
+            links.append(Link(label(stage), functools.partial(stage, above), above, drops, reads))
             above._below = links[-1].statistics
         return Run(links)
 
@@ -190,7 +200,7 @@ class Pipeline(Stage):
         from tqdm import tqdm
 
         run = iter(self)
-        with tqdm(unit=" frames", disable=None if progress else True) as bar:
+        with run, tqdm(unit=" frames", disable=None if progress else True) as bar:
             for frame in run:
                 if bar.n == 0 and frame.source is not None:
                     bar.total = frame.source.frames

@@ -94,15 +94,24 @@ class Link:
 
     __slots__ = (
         *("_above", "_below", "_checked", "_drops", "_error", "_items", "_make", "_pull", "_time"),
-        *("ended_early", "pushed", "statistics"),
+        *("ended_early", "pushed", "reads", "statistics"),
     )
 
-    def __init__(self, name: str, make: Callable[[], Iterable[Frame]], above: Any, drops: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Iterable[Frame]],
+        above: Any,
+        drops: bool = False,
+        reads: tuple[Any, ...] = (),
+    ) -> None:
         self.statistics = StageStatistics(name)
         self.pushed: bool = getattr(above, "pushed", False)
         """True in a session: frames come when the caller pushes them, and no stage may run ahead."""
         self.ended_early = False
         """True if the stage ended by itself, before the frames that it reads did."""
+        self.reads: tuple[Any, ...] = (*getattr(above, "reads", ()), *reads)
+        """Files that the stages down to this one read, as far as they say: none of them may be written over."""
         self._above = above
         self._below: StageStatistics | None = None
         self._drops = drops
@@ -201,6 +210,8 @@ class Link:
         else:
             self._error = StageError(name, frame, error)
             self._error.__cause__ = error
+            for note in getattr(error, "__notes__", ()):
+                self._error.add_note(note)
 
     def close(self) -> None:
         """Close the stage that gives these frames."""

@@ -84,18 +84,34 @@ def test_a_mistake_is_one_sentence_and_status_2(words, sentence, walker, tmp_pat
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_valid_partial_file_and_says_how_many_frames_are_in_it(walker, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_leave_a_valid_partial_file_and_say_how_many_frames_are_in_it(number, walker, tmp_path):
     long = tmp_path / "long.mkv"
     subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "30", "-i", walker.video, "-c", "copy", long], check=True)
     command = [sys.executable, "-m", "peanut", "erase", long, "-o", tmp_path / "clean.mp4", "--moving"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    partial = tmp_path / "clean.partial.mp4"
-    while not (partial.exists() and partial.stat().st_size > 20_000):
+    while not any(path.stat().st_size > 20_000 for path in tmp_path.glob("clean.partial-*.mp4")):
         time.sleep(0.1)
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    second = run(*map(str, command[3:]))
+    assert second.returncode == 2
+    assert f"{tmp_path / 'clean.mp4'} is being written by another run" in second.stderr
+    process.send_signal(number)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    count = int(re.search(r"(\d+) frames are in .*clean\.partial\.mp4", told)[1])
+    assert process.returncode == 128 + number
+    (partial,) = tmp_path.glob("clean.partial-*.mp4")
+    count = int(re.search(rf"(\d+) frames are in {partial}", told)[1])
     assert len(list(peanut.read(partial, shots=False))) == count > 0
     assert not (tmp_path / "clean.mp4").exists()
+
+
+@pytest.mark.slow
+def test_standard_output_gets_the_video_alone_and_may_be_closed_by_its_reader(walker, tmp_path):
+    words = [sys.executable, "-m", "peanut", "erase", walker.video, "-o", "-", "--masks", walker.masks]
+    with (tmp_path / "out.mkv").open("wb") as opened:
+        subprocess.run([*words, "--model", "perframe"], stdout=opened, check=True)
+    assert len(list(peanut.read(tmp_path / "out.mkv"))) == walker.length
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert "the program that read standard output has ended." in process.stderr.read()
+    assert process.wait() == 141

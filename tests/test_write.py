@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,13 @@ def drawn(count, size=(64, 96), fps=25):
 
 def read(path):
     return list(peanut.read(path, shots=False))
+
+
+def partial(folder, name="clean.mp4"):
+    """The one file that a run which did not end left for `name`."""
+    stem, dot, suffix = name.partition(".")
+    (path,) = folder.glob(f"{stem}.partial-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]{dot}{suffix}")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -314,18 +322,18 @@ def test_a_frame_of_another_size_is_an_error(tmp_path):
     out, error = drain(iter(frames | peanut.write(tmp_path / "clean.mp4")))
     assert len(out) == 5
     assert "frame 5 is 30x20, the video is 96x64: put resize() before write" in str(error)
-    assert len(read(tmp_path / "clean.partial.mp4")) == 5
+    assert len(read(partial(tmp_path))) == 5
 
 
 def test_a_source_that_breaks_leaves_every_frame_in_a_playable_partial_file(tmp_path):
     for name in ("clean.mp4", "clean.mkv", "pictures"):
         run = breaking(drawn(60), 40) | peanut.write(tmp_path / name)
         out, error = drain(iter(run))
-        partial = tmp_path / name.replace("clean", "clean.partial").replace("pictures", "pictures.partial")
-        assert len(out) == len(read(partial)) == 40
+        left = partial(tmp_path, name)
+        assert len(out) == len(read(left)) == 40
         assert not (tmp_path / name).exists()
         assert isinstance(error.__cause__, Breaks)
-        assert f"40 frames are in {partial}".removesuffix("/") in error.__notes__[-1]
+        assert error.__notes__ == [f"40 frames are in {left}"]
 
 
 def test_a_consumer_that_stops_early_leaves_a_partial_file(tmp_path, caplog):
@@ -333,7 +341,7 @@ def test_a_consumer_that_stops_early_leaves_a_partial_file(tmp_path, caplog):
     for _ in range(7):
         next(run)
     run.close()
-    assert len(read(tmp_path / "clean.partial.mp4")) == 7
+    assert len(read(partial(tmp_path))) == 7
     assert "stopped early: 7 frames are in" in caplog.text
 
 
@@ -378,7 +386,7 @@ for number, frame in enumerate(peanut.Pipeline(source=frames) | peanut.write({st
     assert process.stdout.readline() == b"there\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    frames = read(tmp_path / f"clean.partial.{suffix}")
+    frames = read(partial(tmp_path, f"clean.{suffix}"))
     assert len(frames) >= 250 - 3 * fps
     assert [frame.time for frame in frames] == [Fraction(number, fps) for number in range(len(frames))]
 
@@ -391,8 +399,8 @@ def test_an_interrupt_finishes_the_partial_file_and_says_so(tmp_path):
     with pytest.raises(KeyboardInterrupt) as caught:
         for _ in interrupted() | peanut.write(tmp_path / "clean.mp4"):
             pass
-    assert caught.value.__notes__ == [f"12 frames are in {tmp_path / 'clean.partial.mp4'}"]
-    assert len(read(tmp_path / "clean.partial.mp4")) == 12
+    assert caught.value.__notes__ == [f"12 frames are in {partial(tmp_path)}"]
+    assert len(read(partial(tmp_path))) == 12
 
 
 def test_an_interrupt_at_any_moment_loses_no_frame(tmp_path, caplog):
@@ -401,12 +409,11 @@ def test_an_interrupt_at_any_moment_loses_no_frame(tmp_path, caplog):
     def ring(*_):
         raise KeyboardInterrupt
 
-    frames, partial = drawn(24, size=(256, 384)), tmp_path / "clean.partial.mp4"
+    frames = drawn(24, size=(256, 384))
     moments = [0.31 + 0.17 * n for n in range(5)]
     before = signal.signal(signal.SIGALRM, ring)
     try:
         for moment in moments:
-            partial.unlink(missing_ok=True)
             caplog.clear()
             came = 0
             endless = (attrs.evolve(frames[n % 24], index=n, time=Fraction(n, 25)) for n in count())
@@ -418,9 +425,11 @@ def test_an_interrupt_at_any_moment_loses_no_frame(tmp_path, caplog):
                     came = frame.index + 1
             run.close()
             told = [*getattr(caught.value, "__notes__", []), *caplog.messages]  # a note, unless it fell on this side
-            kept = len(read(partial))
+            left = partial(tmp_path)
+            kept = len(read(left))
             assert kept - came in (0, 1)
-            assert [line for line in told if f"{kept} frames are in {partial}" in line]
+            assert [line for line in told if f"{kept} frames are in {left}" in line]
+            left.unlink()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -432,7 +441,8 @@ def test_a_branch_writes_what_it_was_given(tmp_path):
     assert len(read(tmp_path / "side.mp4")) == len(read(tmp_path / "main.mp4")) == 9
     pipeline = peanut.Pipeline() | peanut.tap(peanut.write(tmp_path / "b.mp4")) | peanut.write(tmp_path / "c.mp4")
     drain(pipeline(breaking(drawn(9), 5)))
-    assert {path.name for path in tmp_path.iterdir()} == {"side.mp4", "main.mp4", "b.partial.mp4", "c.partial.mp4"}
+    left = {partial(tmp_path, name).name for name in ("b.mp4", "c.mp4")}
+    assert {path.name for path in tmp_path.iterdir()} == {"side.mp4", "main.mp4", *left}
 
 
 def test_pushed_frames_are_written_as_they_come(tmp_path):
@@ -441,3 +451,18 @@ def test_pushed_frames_are_written_as_they_come(tmp_path):
             session.push(frame.image)
         session.flush()
     assert [frame.time for frame in read(tmp_path / "clean.mp4")] == [Fraction(n, 10) for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ((0, Fraction(1, 25)), "write got frame 0 twice: the numbers of frames must grow."),
+        ((1, Fraction(0)), "write got frame 1 at 0 s after frame 0 at 0 s: the times of frames must grow."),
+    ],
+)
+def test_frames_out_of_order_are_refused_outside_a_pipeline_too(second, told, tmp_path):
+    image = torch.zeros(3, 32, 48, dtype=torch.uint8)
+    given = [(0, Fraction(0)), second]
+    frames = (peanut.Frame(index=index, time=time, image=image) for index, time in given)
+    with pytest.raises(UsageError, match=f"^{re.escape(told)}$"):
+        list(peanut.write(tmp_path / "out.mp4")(frames))

@@ -55,8 +55,9 @@ SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written with
 class VideoOutput:
     """An open file that takes frames of one size.
 
-    first: the first frame; it decides size, colours, and what the time zero is. source: the open container of the
-    source, or None. Raises UsageError for settings that the encoder refuses.
+    first: the first frame; it decides size, colours, and what the time zero is. name: what the output is called in a
+    sentence. source: the open container of the source, or None. Raises UsageError for settings that the encoder
+    refuses.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class VideoOutput:
         kind: str,
         first: Frame,
         *,
+        name: str,
         codec: str,
         crf: float,
         pixel_format: str | None,
@@ -73,8 +75,8 @@ class VideoOutput:
         subtitles: bool,
         metadata: bool,
     ) -> None:
-        self.size, self.name = first.size, target if isinstance(target, str) else "the file object"
-        self._last, self._failed = -1, False
+        self.size, self.name, self._target = first.size, name, target
+        self._last, self.failed = -1, False
         self._newest = self._end = first.time
         self.rate = None if first.source is None else first.source.fps
         self.fps = self.rate or Fraction(25)
@@ -191,21 +193,23 @@ class VideoOutput:
             self._encode(picture)
             self.carried.write_until(frame.time)
         except Exception:
-            self._failed = True  # a muxer that failed once must not be asked again
+            self.failed = True  # a muxer that failed once must not be asked again
             raise
 
     def close(self) -> None:
         """Finish the file: it is complete and playable after this, or, where writing failed, as far as it got."""
-        if self._failed:
+        if self.failed:
             return self._abandon()
         try:
             self._encode(None)
             self.carried.finish(self._newest, self._end)
+            self.container.close()
         except BaseException:
+            self.failed = True
             self._abandon()
             raise
-        self.container.close()
-        self.carried.closed(self.name)
+        if isinstance(self._target, str):
+            self.carried.closed(self._target)
         return None
 
     def _abandon(self) -> None:

@@ -64,6 +64,10 @@ class VideoFile:
         """What the file is called in a sentence."""
         return "standard input" if self.path == "-" else name_of(self.path)
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return (self.path,)
+
     def __iter__(self) -> Iterator[Frame]:
         with ExitStack() as stack:
             source = opened(self.path, self.name, self._lock, stack)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import attrs
 import cv2
@@ -40,6 +41,10 @@ class Images:
 
     def __str__(self) -> str:
         return f"read({self.path!r})"
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return (self.path,)
 
     def __iter__(self) -> Iterator[Frame]:
         pictures = [

@@ -81,6 +81,10 @@ class masks(Stage):
         told = [f", {name}={value!r}" for name, value in settings.items() if value is not None]
         return f"masks({self.path!r}{''.join(told)})"
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.path,)
+
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         report, store, before = Report(self.path, self.object), None, None
         try:

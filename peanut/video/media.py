@@ -40,6 +40,10 @@ class View:
             self._at = self._file.tell()
         return self._at
 
+    def fileno(self) -> int:
+        """The number that the system knows the file by. Raises OSError or AttributeError if it has none."""
+        return self._file.fileno()
+
     def tell(self) -> int:
         """Where the next bytes come from."""
         return self._at

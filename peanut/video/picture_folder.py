@@ -1,19 +1,19 @@
 """A folder of PNG being written, a file for every frame, named by its number."""
 
-import shutil
 from pathlib import Path
 
 from peanut.frame import Frame
+from peanut.video.sync import sync
 
 
 class PictureFolder:
-    """Takes frames of any size; `folder` is made anew."""
+    """Takes frames of any size; `folder` is there and empty."""
+
+    failed = False
+    """What `count` says is in the folder, whatever went wrong."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir()
 
     def add(self, frame: Frame) -> None:
         """Write a frame; a file is there whole or not at all. Raises OSError if it cannot be written."""
@@ -24,9 +24,16 @@ class PictureFolder:
             raise OSError(f"frame {frame.index} could not be encoded as PNG.")
         path = self.folder / f"{frame.index:06d}.png"
         unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(data.tobytes())
-        unfinished.replace(path)
+        try:
+            unfinished.write_bytes(data.tobytes())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
         self.count += 1
 
     def close(self) -> None:
-        """Nothing is left to do: every file is complete."""
+        """Have every file on the disk itself. Raises OSError if one cannot be."""
+        for path in sorted(self.folder.iterdir()):
+            sync(path)
+        sync(self.folder)

@@ -43,6 +43,10 @@ class AnimatedWebp:
     def __str__(self) -> str:
         return f"read({self.path!r})"
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.path,)
+
     def __iter__(self) -> Iterator[Frame]:
         pictures, times = self.decoded()
         wanted = [
