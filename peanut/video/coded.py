@@ -51,6 +51,16 @@ def _nothing() -> None:
     return None
 
 
+def bytes_of(pixel_format: str, h: int, w: int) -> int:
+    """Bytes of a decoded picture that a frame keeps; 0 where it is RGB, or of a format that nobody knows."""
+    try:
+        stored = av.VideoFormat(pixel_format, w, h)
+    except ValueError:
+        return 0
+    sizes = [part.width * part.height * (1 if part.bits <= 8 else 2) for part in stored.components]
+    return 0 if stored.is_rgb else sum(sizes)
+
+
 def coded_of(picture: av.VideoFrame, colour: Colour | None, turn: Turn) -> Coded | None:
     """What a frame keeps of its decoded picture; None where that is RGB, which the image holds already."""
     return None if colour is None else Coded(picture, colour, turn)
