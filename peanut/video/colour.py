@@ -41,18 +41,19 @@ def chroma_of(colour: Colour) -> int:
 
 def colour_of(picture: av.VideoFrame, codec: str = "") -> Colour | None:
     """How a decoded picture stores its colours; None where it is stored as RGB. codec: name of its decoder."""
-    if picture.format.is_rgb:
+    stored = picture.format
+    if stored.is_rgb or stored.has_palette or stored.name.startswith(("mono", "xyz")):
         return None
     full = picture.color_range == 2 or picture.format.name.startswith("yuvj")
-    stated = Colour(int(picture.colorspace))
+    tag = Colour(int(picture.colorspace))
     return Colour(
-        matrix=stated.matrix,
+        matrix=tag.matrix,
         full_range=full,
         primaries=int(picture.color_primaries),
         transfer=int(picture.color_trc),
         chroma_location=location_of(picture, codec),
         range_stated=full or picture.color_range == 1,
-        read_as=matrix_of(stated, picture.height, picture.width),
+        read_as=matrix_of(tag, picture.height, picture.width),
     )
 
 
