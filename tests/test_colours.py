@@ -342,10 +342,10 @@ def test_the_decoded_picture_stays_with_pixels_of_its_size_alone(tmp_path):
 @pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "nv12", "yuyv422", "yuva444p", "yuvj420p", "yuv411p"])
 def test_other_ways_to_store_keep_their_samples_too(pixel_format, tmp_path):
     """Raw video, as cameras and hardware decoders give it."""
-    stored_as = av.VideoFormat(pixel_format)
     picture = av.VideoFrame(64, 64, pixel_format)
     for plane in picture.planes:
-        np.frombuffer(plane, np.uint8)[:] = np.random.default_rng(0).integers(90, 100, plane.buffer_size)
+        samples = np.frombuffer(plane, np.uint16 if pixel_format == "gray10le" else np.uint8)
+        samples[:] = np.random.default_rng(0).integers(90, 200, samples.size)
     with av.open(str(tmp_path / "in.nut"), "w") as output:
         stream = output.add_stream("rawvideo", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, pixel_format
@@ -356,25 +356,21 @@ def test_other_ways_to_store_keep_their_samples_too(pixel_format, tmp_path):
     out = copy(tmp_path / "in.nut", tmp_path / "out.mkv", codec="ffv1", pixel_format=target.replace("yuvj", "yuv"))
     (source,), (result,) = ([frame.image for frame in peanut.read(path)] for path in (tmp_path / "in.nut", out))
     assert torch.equal(source, result)
-    luma = picture.planes[0]
-    if len(stored_as.components) == 1 or stored_as.components[1].plane > 0:
-        assert np.array_equal(planes_of(picture)[0], stored(out)[0][0]), luma
+    if pixel_format != "yuyv422":
+        assert np.array_equal(planes_of(picture)[0], stored(out)[0][0])
 
 
 def test_a_palette_is_rgb(tmp_path):
     with av.open(str(tmp_path / "in.gif"), "w") as output:
         stream = output.add_stream("gif", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb8"
-        output.mux(
-            stream.encode(
-                av.VideoFrame.from_ndarray(np.full((64, 64, 3), (255, 0, 0), np.uint8)).reformat(format="rgb8")
-            )
-        )
+        red = av.VideoFrame.from_ndarray(np.full((64, 64, 3), (255, 0, 0), np.uint8))
+        output.mux(stream.encode(red.reformat(format="rgb8")))
         output.mux(stream.encode(None))
     frame = next(iter(peanut.read(tmp_path / "in.gif")))
-    assert (frame.source.colour, frame.coded, frame.image[:, 9, 9].tolist()) == (None, None, [255, 0, 0])
-    out = copy(tmp_path / "in.gif", tmp_path / "out.mp4", crf=1)
-    assert tags_of(out) == (1, 1, 1, 1)
+    assert (frame.source.colour, frame.coded) == (None, None)
+    assert frame.image[0].min() > 250
+    assert tags_of(copy(tmp_path / "in.gif", tmp_path / "out.mp4")) == (1, 1, 1, 1)
 
 
 def test_info_says_what_an_untagged_video_is_taken_for(tmp_path):
