@@ -247,7 +247,6 @@ def test_a_second_look_does_not_shift_chroma():
 
 
 @pytest.mark.parametrize("location", [1, 2, 3, 5])
-@pytest.mark.skipif(int(av.__version__.split(".")[0]) < 17, reason="PyAV cannot tell where chroma lies")
 def test_where_chroma_lies_is_read_and_tagged(location, tmp_path):
     source = make(
         tmp_path / "in.mp4", "yuv420p", SD, codec="libx264", options={"chroma_sample_location": str(location)}

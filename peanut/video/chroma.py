@@ -19,15 +19,15 @@ STATING = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg"}
 
 
 def location_of(picture: av.VideoFrame, codec: str) -> int:
-    """Where a decoded picture's chroma lies, as `Colour.chroma_location`; 0: not stated, or nobody can know.
+    """Where a decoded picture's chroma lies, as `Colour.chroma_location`; 0: not stated.
 
     Measured, as PyAV has no name for it: a slope in the chroma of a copy shows where FFmpeg takes it to lie when it
-    enlarges it. PyAV before 17 enlarges without looking: then nobody can know.
+    enlarges it.
     """
     stored = picture.format
     h, w = min(SIDE, picture.height), min(SIDE, picture.width)
     planar = len(stored.components) >= 3 and [part.plane for part in stored.components[:3]] == [0, 1, 2]
-    if int(av.__version__.partition(".")[0]) < 17 or not planar or stored.chroma_width(8) != 4 or min(h, w) < SIDE:
+    if not planar or stored.chroma_width(8) != 4 or min(h, w) < SIDE:
         return 0
     probe = _copy_of_corner(picture)
     across_slope, down_slope = (samples(plane, stored) for plane in probe.planes[1:3])
