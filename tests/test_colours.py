@@ -359,6 +359,15 @@ def test_other_ways_to_store_keep_their_samples_too(pixel_format, tmp_path):
         assert np.array_equal(planes_of(picture)[0], stored(out)[0][0])
 
 
+@pytest.mark.parametrize("tags", [(matrix, 0, other, other) for matrix in (0, 3, 8, 14) for other in (0, 3, 16, 19)])
+def test_tags_that_mean_nothing_do_no_harm(tags):
+    """Reserved numbers, as damage makes them: FFmpeg's scaler refuses such pictures."""
+    planes = drawn("yuv420p", (64, 64))
+    to_rgb = ToRgb("h264")
+    wanted = to_rgb(picture_of(planes, "yuv420p", (6, 0, 2, 2)))
+    assert torch.equal(to_rgb(picture_of(planes, "yuv420p", tags)), wanted)
+
+
 def test_a_palette_is_rgb(tmp_path):
     with av.open(str(tmp_path / "in.gif"), "w") as output:
         stream = output.add_stream("gif", rate=25)

@@ -14,6 +14,8 @@ LOCATIONS = {LEFT: (0, 128), CENTRE: (128, 128), 3: (0, 0), 4: (128, 0), 5: (0, 
 """`Colour.chroma_location` -> how far the first chroma sample lies to the right of the first pixel, and below it (of
 256 parts of a pixel), where two pixels share a sample."""
 SIDE = 32
+NEUTRAL = (1, 1, 2, 2)
+"""Tags of matrix, range, primaries and transfer that FFmpeg's scaler takes: it refuses pictures for some others."""
 STATING = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg"}
 """Decoders that never leave it open, so that the centre, which FFmpeg also takes where nothing is stated, is meant."""
 
@@ -30,6 +32,7 @@ def location_of(picture: av.VideoFrame, codec: str) -> int:
     if not planar or stored.chroma_width(8) != 4 or min(h, w) < SIDE:
         return 0
     probe = _copy_of_corner(picture)
+    probe.colorspace, probe.color_range, probe.color_primaries, probe.color_trc = NEUTRAL
     across_slope, down_slope = (samples(plane, stored) for plane in probe.planes[1:3])
     across_slope[:] = 4 * np.arange(across_slope.shape[1])
     down_slope[:] = 4 * np.arange(down_slope.shape[0])[:, None]

@@ -94,8 +94,9 @@ class Scaler:
         begin = graph.add_buffer(
             width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1000)
         )
+        untagged = graph.add("setparams", "color_primaries=unknown:color_trc=unknown")  # it refuses reserved values
         scale, to_format = graph.add("scale", ":".join(settings)), graph.add("format", self.format)
-        graph.link_nodes(begin, scale, to_format, graph.add("buffersink"))
+        graph.link_nodes(begin, untagged, scale, to_format, graph.add("buffersink"))
         graph.configure()
         return graph
 
