@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from peanut.frame import Colour, Frame
-from peanut.video.chroma import samples, turned
+from peanut.video.chroma import LEFT, samples, turned
 from peanut.video.colour import MATRICES, NOT_STATED, Scaler, ToRgb, Turn, as_stored, chroma_of, matrix_of, usual_matrix
 from peanut.video.media import Media
 
@@ -86,6 +86,15 @@ def colour_of_output(first: Frame, pixel_format: str) -> Colour:
         chroma_location=own.chroma_location if first.coded is None else turned(own.chroma_location, first.coded.turn),
         read_as=matrix,
     )
+
+
+def told_location(colour: Colour, pixel_format: str) -> dict[str, str]:
+    """The encoder's option that says where chroma lies, where that is not what everybody takes it for."""
+    stored = av.VideoFormat(pixel_format)
+    shared_both_ways = stored.chroma_width(8) == 4 and stored.chroma_height(8) == 4
+    usual = LEFT if not colour.full_range else 0
+    told = shared_both_ways and colour.chroma_location not in (0, usual)
+    return {"chroma_sample_location": str(colour.chroma_location)} if told else {}
 
 
 class ToStored:

@@ -13,7 +13,7 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.carry import Carried
-from peanut.video.coded import ToStored, colour_of_output
+from peanut.video.coded import ToStored, colour_of_output, told_location
 from peanut.video.container import video_stream
 from peanut.video.extras import describe, tags
 from peanut.video.interlaced import BY_FIELDS, CODING_FIELDS, Fields
@@ -118,8 +118,7 @@ class VideoOutput:
             log.warning("%s: %dx%d is odd, which yuv420p cannot hold; written as yuv444p.", self.name, w, h)
         self.colour = colour_of_output(first, self.pixel_format)
         self._to_stored = ToStored(self.pixel_format, self.colour)
-        if self.colour.chroma_location and self.pixel_format.startswith(("yuv420p", "yuvj420p", "nv12", "p010")):
-            options["chroma_sample_location"] = str(self.colour.chroma_location)
+        options |= told_location(self.colour, self.pixel_format)
         stream: Any = self.container.add_stream(codec, rate=self.fps, options=options)
         stream.width, stream.height, stream.pix_fmt = w, h, self.pixel_format
         context = stream.codec_context
