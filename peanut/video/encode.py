@@ -114,7 +114,7 @@ class VideoOutput:
             options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
         odd = bool(h % 2 or w % 2)
         self.pixel_format = pixel_format or usual_format(codec, first)
-        if odd and pixel_format is None and codec == "libx264":
+        if odd and pixel_format is None and codec in ("libx264", "libx265"):
             log.warning("%s: %dx%d is odd, which yuv420p cannot hold; written as yuv444p.", self.name, w, h)
         self.colour = colour_of_output(first, self.pixel_format)
         self._to_stored = ToStored(self.pixel_format, self.colour)
