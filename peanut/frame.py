@@ -22,6 +22,16 @@ class Colour:
     """0 to 255 (True) or 16 to 235 (False)."""
     primaries: int = 2
     transfer: int = 2
+    chroma_location: int = 0
+    """Where chroma samples lie: 1 left, 2 centre, 3 top left, 4 top, 5 bottom left, 6 bottom; 0 not stated."""
+    range_stated: bool = True
+    """False where the video does not say which range it has: `full_range` is then what its format means."""
+    read_as: int = attrs.field()
+    """The matrix by which it is read: `matrix`; where that is not stated, the one that players take for its size."""
+
+    @read_as.default
+    def _read_as_stated(self) -> int:
+        return self.matrix
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +92,12 @@ class Frame:
     """Further named tensors, ... h w, any type (confidence, flow)."""
     source: Source | None = None
     """Where the frame came from; None when it was pushed."""
+    coded: Any = attrs.field(default=None, repr=False)
+    """The decoded picture that the image was made from, for `write`: what nobody changed is stored as it was.
+
+    It costs 1.5 bytes a pixel for 8-bit 4:2:0, beside the 3 of the image. None where there is none: pushed frames,
+    pictures, another size.
+    """
 
     @image.validator
     def _image_fits(self, _: Any, image: Any) -> None:
@@ -146,6 +162,7 @@ class Frame:
             self,
             image=_resize(self.image, (h, w)),
             mask=None if self.mask is None else _resize(self.mask, (h, w)),
+            coded=None,
             layers={name: _resize(layer, (h, w)) for name, layer in self.layers.items()},
         )
 

@@ -27,7 +27,8 @@ def plan(pipeline: Pipeline, sink: Stage) -> str:
         statistics = run.statistics
     per_frame = (perf_counter() - warm) / after_first if after_first else perf_counter() - start
     held = sum(part.most_held for part in statistics.stages)
-    megabytes = held * first.image.numel() / 1e6
+    coded = 0 if first.coded is None else first.coded.nbytes
+    megabytes = held * (first.image.numel() + coded) / 1e6
     h, w = first.size
     total = first.source.frames if first.source is not None else None
     return "\n".join(

@@ -2,6 +2,8 @@
 
 import logging
 import random
+import struct
+import zlib
 from fractions import Fraction
 
 import av
@@ -15,7 +17,7 @@ from strategies import make_frames
 
 import peanut
 from peanut import UsageError
-from peanut.video.images import Images, files
+from peanut.video.images import Images, files, load
 
 
 def picture(number: int, size=(6, 8)) -> np.ndarray:
@@ -124,6 +126,73 @@ def test_every_kind_of_picture_becomes_8_bit_rgb(suffix, kind, tmp_path):
     assert off <= (4 if suffix == "jpg" else 0)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_are_rounded_and_not_cut_off(suffix, channels, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (16, 16, channels), dtype=np.uint16)
+    assert cv2.imwrite(str(tmp_path / f"0.{suffix}"), deep)
+    wanted = torch.from_numpy(deep[..., [2, 1, 0] if channels > 1 else [0, 0, 0]] / 257).permute(2, 0, 1)
+    assert (load(tmp_path / f"0.{suffix}") - wanted).abs().max() < 0.51
+
+
+def test_what_is_see_through_keeps_its_colour_and_is_told_once(tmp_path, caplog):
+    grey_with_alpha = np.stack([np.full((8, 8), 100, np.uint8), np.full((8, 8), 50, np.uint8)], axis=2)
+    bgra = np.full((8, 8, 4), (30, 60, 90, 120), np.uint8)
+    for number, stored in enumerate([bgra | (0, 0, 0, 255), bgra, bgra]):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), stored.astype(np.uint8))
+    (tmp_path / "3.png").write_bytes(_png_grey_alpha(grey_with_alpha))
+    with caplog.at_level(logging.WARNING):
+        frames = list(Images(str(tmp_path)))
+    assert [frame.image[:, 4, 4].tolist() for frame in frames] == [[90, 60, 30]] * 3 + [[100, 100, 100]]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}: its transparency is dropped: what is transparent shows the colour stored there."
+    ]
+
+
+def test_opaque_pictures_say_nothing_of_transparency(tmp_path, caplog):
+    for suffix in ("png", "webp", "tif", "bmp", "jpg"):
+        assert cv2.imwrite(str(tmp_path / f"0.{suffix}"), np.full((8, 8, 3), 90, np.uint8))
+    assert cv2.imwrite(str(tmp_path / "1.png"), np.full((8, 8, 4), 255, np.uint8))
+    list(Images(str(tmp_path)))
+    assert caplog.text == ""
+
+
+def test_a_see_through_tiff_is_not_darkened(tmp_path):
+    """Its ExtraSamples tag says that colours are not multiplied; OpenCV multiplies them."""
+    pixels = bytes([200, 100, 50, 100]) * 16
+    tags = [(256, 3, 4), (257, 3, 4), (258, 3, 8), (259, 3, 1), (262, 3, 2), (273, 4, 8), (277, 3, 4), (278, 3, 4)]
+    tags = [*tags, (279, 4, len(pixels)), (338, 3, 2)]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    at_bits = 8 + len(pixels) + 2 + 12 * len(tags) + 4
+    entries = entries.replace(struct.pack("<HHII", 258, 3, 1, 8), struct.pack("<HHII", 258, 3, 4, at_bits))
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+    data = head + pixels + struct.pack("<H", len(tags)) + entries + bytes(4) + struct.pack("<4H", 8, 8, 8, 8)
+    (tmp_path / "0.tif").write_bytes(data)
+    assert load(tmp_path / "0.tif")[:, 0, 0].tolist() == [200, 100, 50]
+
+
+def test_a_picture_too_large_for_any_reader_leaves_a_gap(folder, caplog):
+    (folder / "shot3.png").write_bytes(_png(60000, 60000, 2, b""))
+    with caplog.at_level(logging.WARNING):
+        frames = list(Images(str(folder)))
+    assert [frame.index for frame in frames] == [0, 1, 2, *range(4, 12)]
+    assert caplog.messages == [f"{folder}: 1 pictures cannot be read and are left out, first shot3.png."]
+
+
+def _png(w: int, h: int, kind: int, rows: bytes) -> bytes:
+    """A PNG of 8 bits. kind: its colour type; rows: each with a filter byte before it."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _png_grey_alpha(pixels: np.ndarray) -> bytes:
+    return _png(pixels.shape[1], pixels.shape[0], 4, b"".join(b"\0" + row.tobytes() for row in pixels))
+
+
 def test_a_palette_gives_its_colours(tmp_path):
     with av.open(str(tmp_path / "0.png"), "w", format="image2", options={"update": "1"}) as out:
         stream = out.add_stream("png", width=16, height=8, pix_fmt="pal8")
@@ -219,7 +288,7 @@ def test_info_of_a_video(walker):
             "pictures   h264, yuv420p, BT.709, limited range, rotated by 0 degrees",
             "sound      none",
             "subtitles  none",
-            "a frame takes 0.2 MB of memory",
+            "a frame takes 0.3 MB of memory",
         ]
     )
 

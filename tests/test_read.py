@@ -77,7 +77,7 @@ def kinds(bikes, tmp_path_factory):
 
 
 def reference(path):
-    """ffmpeg's pictures (n h w 3) and ffprobe's time stamps of a file."""
+    """ffmpeg's pictures (n h w 3), by its exact path, and ffprobe's time stamps of a file."""
     probe = [
         "ffprobe",
         "-v",
@@ -95,7 +95,11 @@ def reference(path):
     ]
     probe = ["ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
     first = cv2.imdecode(np.frombuffer(subprocess.run(probe, capture_output=True, check=True).stdout, np.uint8), 1)
-    decode = ["ffmpeg", "-v", "error", "-i", path, "-vsync", "0", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=chroma_location", path]
+    middle = "center" in subprocess.run(probe, capture_output=True, text=True, check=True).stdout
+    exact = f"scale=flags=bicubic+accurate_rnd+full_chroma_int:in_h_chr_pos={128 if middle else 0}"
+    decode = ["ffmpeg", "-v", "error", "-i", path, "-vsync", "0", "-vf", exact, "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    decode += ["-"]
     raw = subprocess.run(decode, capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, *first.shape), [time for time in times if time]
 

@@ -1,4 +1,4 @@
-"""From stored colours to RGB, and from stored pictures to upright ones."""
+"""From stored colours to RGB and back, and from stored pictures to upright ones."""
 
 import struct
 from fractions import Fraction
@@ -11,60 +11,147 @@ from av.sidedata.sidedata import Type
 from torch import Tensor
 
 from peanut.frame import Colour
+from peanut.video.chroma import CENTRE, LEFT, LOCATIONS, location_of
 
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 """ITU-T H.273 matrix coefficients, as FFmpeg's scaler calls them."""
+NOT_STATED = 2
+EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp"
+"""Without these the scaler is up to 3 grey levels off, most of them too dark; with them it rounds, and that is all."""
+
+
+def usual_matrix(h: int, w: int) -> int:
+    """The matrix that players take where none is stated: BT.709 from 1280 wide or 577 high on, else BT.601.
+
+    The rule of mpv (`mp_csp_guess_colorspace`) and libplacebo (`pl_color_system_guess_ycbcr`); VLC looks at the 576
+    lines alone, Chromium begins HD at 720 lines. The two BT.601 of H.273, 625 lines (5) and 525 (6), are one matrix.
+    """
+    return 1 if w >= 1280 or h > 576 else 5 if h in (288, 576) else 6
+
+
+def matrix_of(colour: Colour, h: int, w: int) -> int:
+    """The matrix by which a picture of this size is read: the one that it states, if the scaler knows it."""
+    return colour.read_as if colour.read_as in MATRICES else usual_matrix(h, w)
+
+
+def chroma_of(colour: Colour) -> int:
+    """Where chroma lies; where nothing is stated, in the middle in full range (JPEG), else on the left (MPEG-2 on)."""
+    return colour.chroma_location or (CENTRE if colour.full_range else LEFT)
+
+
+def colour_of(picture: av.VideoFrame, codec: str = "") -> Colour | None:
+    """How a decoded picture stores its colours; None where it is stored as RGB. codec: name of its decoder."""
+    stored = picture.format
+    if stored.is_rgb or stored.has_palette or stored.name.startswith(("mono", "xyz")):
+        return None
+    full = picture.color_range == 2 or picture.format.name.startswith("yuvj")
+    tag = Colour(int(picture.colorspace))
+    return Colour(
+        matrix=tag.matrix,
+        full_range=full,
+        primaries=int(picture.color_primaries),
+        transfer=int(picture.color_trc),
+        chroma_location=location_of(picture, codec),
+        range_stated=full or picture.color_range == 1,
+        read_as=matrix_of(tag, picture.height, picture.width),
+    )
+
+
+class Scaler:
+    """Brings pictures into another format, and colours; one for each run, as it keeps FFmpeg's filters."""
+
+    def __init__(self, pixel_format: str) -> None:
+        self.format = pixel_format
+        self._made_for: tuple[Any, ...] = ()
+        self._graph = av.filter.Graph()
+
+    def __call__(
+        self,
+        picture: av.VideoFrame,
+        before: Colour | None,
+        after: Colour | None,
+        size: tuple[int, int] | None = None,
+    ) -> av.VideoFrame:
+        """The picture in the scaler's format. before, after: how colours are stored; None: as RGB.
+
+        size: (h, w) to scale to on the way; None keeps it.
+        """
+        made_for = (picture.width, picture.height, picture.format.name, before, after, size)
+        if made_for != self._made_for:
+            self._made_for, self._graph = made_for, self._filters(picture, before, after, size)
+        self._graph.push(picture)
+        scaled: Any = self._graph.pull()
+        return scaled  # type: ignore[no-any-return]
+
+    def _filters(
+        self, picture: av.VideoFrame, before: Colour | None, after: Colour | None, size: tuple[int, int] | None
+    ) -> av.filter.Graph:
+        h, w = size or (picture.height, picture.width)
+        settings = [f"{w}:{h}:flags={'bicubic' if size is None else 'area'}+{EXACT}"]
+        settings += _told("in", picture.format, before)
+        settings += _told("out", av.VideoFormat(self.format), after)
+        graph = av.filter.Graph()
+        begin = graph.add_buffer(
+            width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1000)
+        )
+        untagged = graph.add("setparams", "color_primaries=unknown:color_trc=unknown")  # it refuses reserved values
+        scale, to_format = graph.add("scale", ":".join(settings)), graph.add("format", self.format)
+        graph.link_nodes(begin, untagged, scale, to_format, graph.add("buffersink"))
+        graph.configure()
+        return graph
+
+
+def _told(side: str, pixel_format: av.VideoFormat, colour: Colour | None) -> list[str]:
+    """What the scaler must know about one of its sides, all of it: what it would guess differs between versions."""
+    if colour is None:
+        return []
+    across, down = LOCATIONS[chroma_of(colour)]
+    told = [f"{side}_range={'full' if colour.full_range else 'limited'}"]
+    told += [f"{side}_color_matrix={MATRICES[colour.read_as]}"]
+    told += [f"{side}_h_chr_pos={across}"] if pixel_format.chroma_width(8) == 4 else []
+    told += [f"{side}_v_chr_pos={down}"] if pixel_format.chroma_height(8) == 4 else []
+    return told
 
 
 class ToRgb:
     """Turns decoded pictures into RGB by their own matrix and range; one for each run, as it keeps the scaler.
 
-    The same numbers as `ffmpeg -pix_fmt rgb24` gives, which takes what is not stated for BT.601 in limited range, and
-    whose filter places the colours of 4:2:0 where ffmpeg does (a bare swscale puts those of 10-bit elsewhere).
+    codec: name of the decoder. Exact but for rounding, which `ffmpeg -pix_fmt rgb24` is not without its flags
+    accurate_rnd and full_chroma_int.
     """
 
-    def __init__(self) -> None:
-        self._made_for: tuple[Any, ...] = ()
-        self._graph = av.filter.Graph()
+    def __init__(self, codec: str = "") -> None:
+        self._codec, self._scaler = codec, Scaler("gbrp")  # in planes, as frames have it
+        self._colours: dict[tuple[Any, ...], Colour | None] = {}
 
-    def __call__(self, picture: av.VideoFrame, size: tuple[int, int] | None = None) -> Tensor:
-        """A picture as 3 h w, uint8, RGB, not turned. size: (h, w) to scale to on the way; None keeps it."""
-        like = (picture.width, picture.height, picture.format.name, picture.colorspace, picture.color_range, size)
-        if like != self._made_for:
-            self._made_for, self._graph = like, _scaler(picture, size)
-        self._graph.push(picture)
-        rgb: Any = self._graph.pull()
-        plane = rgb.planes[0]
-        rows = torch.frombuffer(bytearray(plane), dtype=torch.uint8).reshape(rgb.height, plane.line_size)
-        return rows[:, : 3 * rgb.width].reshape(rgb.height, rgb.width, 3).permute(2, 0, 1).contiguous()
+    def colour_of(self, picture: av.VideoFrame) -> Colour | None:
+        """How a picture stores its colours, looked up once for all pictures like it."""
+        like = (picture.height, picture.width, picture.format.name, picture.colorspace, picture.color_range)
+        if like not in self._colours:
+            self._colours = {like: colour_of(picture, self._codec)}
+        return self._colours[like]
 
+    def __call__(
+        self, picture: av.VideoFrame, size: tuple[int, int] | None = None, colour: Colour | None = None
+    ) -> Tensor:
+        """A picture as 3 h w, uint8, RGB, not turned. size: (h, w) to scale to on the way; None keeps it.
 
-def _scaler(picture: av.VideoFrame, size: tuple[int, int] | None) -> av.filter.Graph:
-    """Filters from pictures like this one to rgb24 of `size`."""
-    h, w = size or (picture.height, picture.width)
-    full = picture.color_range == 2 or picture.format.name.startswith("yuvj")
-    settings = f"{w}:{h}:flags={'bicubic' if size is None else 'area'}:in_range={'full' if full else 'limited'}"
-    if picture.colorspace in MATRICES:
-        settings += f":in_color_matrix={MATRICES[picture.colorspace]}"
-    graph = av.filter.Graph()
-    begin = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1000)
-    )
-    graph.link_nodes(begin, graph.add("scale", settings), graph.add("format", "rgb24"), graph.add("buffersink"))
-    graph.configure()
-    return graph
+        colour: how it stores its colours; None: as it says itself.
+        """
+        scaled = self._scaler(picture, colour or self.colour_of(picture), None, size)
+        image = torch.empty(3, scaled.height, scaled.width, dtype=torch.uint8)
+        for channel, plane in zip((image[1], image[2], image[0]), scaled.planes, strict=True):
+            rows = torch.frombuffer(plane, dtype=torch.uint8).reshape(plane.height, plane.line_size)
+            channel.copy_(rows[:, : plane.width])
+        return image
 
 
-def colour_of(frame: av.VideoFrame) -> Colour | None:
-    """How a decoded picture stores its colours; None where it is stored as RGB."""
-    if frame.format.is_rgb:
-        return None
-    full = frame.color_range == 2 or frame.format.name.startswith("yuvj")
-    return Colour(int(frame.colorspace), full, int(frame.color_primaries), int(frame.color_trc))
+Turn = tuple[bool, bool, bool]
+"""(transpose, then flip left to right, then flip top to bottom)."""
 
 
-def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """How a stored picture becomes upright: (transpose, then flip left to right, then flip top to bottom).
+def orientation(frame: av.VideoFrame) -> Turn:
+    """How a stored picture becomes upright.
 
     Read from the display matrix: rotations and mirrorings by quarter turns; anything else counts as the nearest.
     """
@@ -76,9 +163,17 @@ def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     return (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
 
 
-def upright(image: Tensor, turn: tuple[bool, bool, bool]) -> Tensor:
+def upright(image: Tensor, turn: Turn) -> Tensor:
     """Apply what `orientation` says: 3 h w -> 3 h w, or 3 w h where it transposes."""
     transpose, across, down = turn
     image = image.transpose(-2, -1) if transpose else image
     dims = [dim for dim, flip in ((-1, across), (-2, down)) if flip]
     return image.flip(dims) if dims else image.contiguous()
+
+
+def as_stored(image: Tensor, turn: Turn) -> Tensor:
+    """Take back what `upright` does."""
+    transpose, across, down = turn
+    dims = [dim for dim, flip in ((-1, across), (-2, down)) if flip]
+    image = image.flip(dims) if dims else image
+    return image.transpose(-2, -1).contiguous() if transpose else image

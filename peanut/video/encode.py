@@ -9,16 +9,17 @@ from typing import Any, BinaryIO
 
 import av
 import av.error
-from av.video.reformatter import Interpolation
 
 from peanut.errors import UsageError
-from peanut.frame import Colour, Frame
+from peanut.frame import Frame
 from peanut.video.carry import Carried
+from peanut.video.coded import ToStored, colour_of_output, told_location
 from peanut.video.container import video_stream
 from peanut.video.extras import describe, tags
 from peanut.video.interlaced import BY_FIELDS, CODING_FIELDS, Fields
 from peanut.video.media import Media
 from peanut.video.overheard import reason_of, reasons
+from peanut.video.pixel_format import usual_format
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ PLAYABLE_ALL_THE_TIME = {
 """A run that is killed leaves all but the last seconds: pieces of a second or two reach the disk as they are done."""
 TICKS = 360_000
 """Ticks a second in which the times of all usual frame rates are whole, 24000/1001 included."""
-BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1)
 QUALITY_LEVELS = {"libx264": "crf", "libx265": "crf", "libvpx-vp9": "crf", "libsvtav1": "crf", "libaom-av1": "crf"}
 WITHOUT_SHAPE = {"libvpx", "libvpx-vp9", "libsvtav1", "libaom-av1", "librav1e"}
 SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written without it: it is shown squashed."
@@ -81,8 +81,6 @@ class VideoOutput:
         self.rate = None if first.source is None else first.source.fps
         self.fps = self.rate or Fraction(25)
         self.shift = Fraction(0) if _untrimmed(first) else first.time
-        own = first.source.colour if first.source is not None else None
-        self.colour = own if own is not None and own.matrix in (1, 5, 6, 7, 9) else BT709
         self.media = first.source if isinstance(first.source, Media) else None
         self.fields = self._fields(codec)
         options = {"flush_packets": "1", "max_interleave_delta": "1000000", **PLAYABLE_ALL_THE_TIME[kind]}
@@ -91,7 +89,7 @@ class VideoOutput:
         self.container = av.open(target, "w", format=kind, options=options)
         try:
             self.time_base = _time_base(source)
-            self._add_video(kind, codec, crf, pixel_format)
+            self._add_video(kind, codec, crf, pixel_format, first)
             if metadata and source is not None:
                 self.container.metadata.update(tags(source))
                 describe(video_stream(source), self.stream, self.container)
@@ -110,16 +108,19 @@ class VideoOutput:
             self._abandon()
             raise
 
-    def _add_video(self, kind: str, codec: str, crf: float, pixel_format: str | None) -> None:
+    def _add_video(self, kind: str, codec: str, crf: float, pixel_format: str | None, first: Frame) -> None:
         h, w = self.size
         options = {QUALITY_LEVELS[codec]: f"{crf:g}"} if codec in QUALITY_LEVELS else {}
         options |= _looking_ahead(codec, self.rate)
         if codec.startswith("libvpx"):
             options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
         odd = bool(h % 2 or w % 2)
-        self.pixel_format = pixel_format or ("yuv444p" if odd and not codec.startswith("libvpx") else "yuv420p")
-        if odd and pixel_format is None and self.pixel_format == "yuv444p":
+        self.pixel_format = pixel_format or usual_format(codec, first)
+        if odd and pixel_format is None and codec in ("libx264", "libx265"):
             log.warning("%s: %dx%d is odd, which yuv420p cannot hold; written as yuv444p.", self.name, w, h)
+        self.colour = colour_of_output(first, self.pixel_format)
+        self._to_stored = ToStored(self.pixel_format, self.colour)
+        options |= told_location(self.colour, self.pixel_format)
         stream: Any = self.container.add_stream(codec, rate=self.fps, options=options)
         stream.width, stream.height, stream.pix_fmt = w, h, self.pixel_format
         context = stream.codec_context
@@ -127,7 +128,7 @@ class VideoOutput:
         context.thread_type = "AUTO"
         if PLAYABLE_ALL_THE_TIME[kind] is FRAGMENTS:
             context.gop_size = max(1, round(2 * (self.rate or 10)))
-        context.color_range = 2 if self.colour.full_range else 1
+        context.color_range = self._range = (2 if self.colour.full_range else 1) if self.colour.range_stated else 0
         context.colorspace = self.colour.matrix
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
         if self.media is not None and self.media.aspect != 1:
@@ -176,13 +177,8 @@ class VideoOutput:
             raise UsageError(
                 f"write: frame {frame.index} is {w}x{h}, the video is {first_w}x{first_h}: put resize() before write."
             )
-        picture = av.VideoFrame.from_ndarray(frame.numpy(), "rgb24").reformat(
-            format=self.pixel_format,
-            dst_colorspace=self.colour.matrix,
-            dst_color_range=2 if self.colour.full_range else 1,
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
-        )
-        picture.colorspace, picture.color_range = self.colour.matrix, 2 if self.colour.full_range else 1
+        picture = self._to_stored(frame)
+        picture.colorspace, picture.color_range = self.colour.matrix, self._range
         picture.color_primaries, picture.color_trc = self.colour.primaries, self.colour.transfer
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp

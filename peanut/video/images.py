@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import av
+import av.error
 import cv2
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
 from peanut.video.file import reduced
-from peanut.video.transparency import Transparency
+from peanut.video.transparency import Transparency, decoded, is_transparent
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 class Images:
     """The pictures of a folder or pattern in natural order (9 before 10), as frames; iterates any number of times.
 
-    A picture that cannot be read leaves a gap in `index`; how many did is told in one warning at the end.
+    A picture that cannot be read leaves a gap in `index`; how many did is told in one warning at the end. Transparency
+    is dropped, which is told once.
     start, stop: seconds, stop excluded. fps: frames per second. max_size: longest side in pixels.
     """
 
@@ -92,18 +95,30 @@ def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def load(file: Path, max_size: int | None = None) -> Tensor | None:
-    """A picture as 3 h w, uint8, RGB, upright, without its transparency; None if it cannot be read."""
-    try:
-        data = np.frombuffer(file.read_bytes(), np.uint8)
-    except OSError:  # gone, forbidden, or a folder: it counts as unreadable, like one whose data are damaged
-        return None
-    try:
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # larger than OpenCV takes
-        return None
+    """A picture as 3 h w, uint8, RGB, upright, without its transparency; None if it cannot be read.
+
+    16 bits are rounded to 8.
+    """
+    bgr = decoded(file, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if bgr is not None and bgr.dtype == np.uint8 and file.suffix.lower() in (".tif", ".tiff") and is_transparent(file):
+        bgr = _undarkened(file, bgr)
+    if bgr is not None and bgr.dtype == np.uint16:
+        bgr = ((bgr.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if bgr is not None and bgr.dtype != np.uint8:  # floating point: as OpenCV reads it
+        bgr = decoded(file, cv2.IMREAD_COLOR)
     if bgr is None:
         return None
     size = reduced(bgr.shape[0], bgr.shape[1], max_size)
     if size is not None:
         bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
     return torch.from_numpy(np.ascontiguousarray(bgr[..., ::-1].transpose(2, 0, 1)))
+
+
+def _undarkened(file: Path, bgr: Any) -> Any:
+    """A see-through TIFF by FFmpeg's decoder, h w 3: OpenCV multiplies its colours by what they let through."""
+    try:
+        with av.open(str(file)) as container:
+            own = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    except (av.error.FFmpegError, OSError, StopIteration):
+        return bgr  # of a kind that FFmpeg does not read
+    return own if own.shape == bgr.shape else bgr

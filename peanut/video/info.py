@@ -6,7 +6,9 @@ from fractions import Fraction
 import attrs
 
 from peanut.errors import UsageError
-from peanut.video.colour import colour_of, orientation
+from peanut.frame import Colour
+from peanut.video.coded import bytes_of
+from peanut.video.colour import MATRICES, colour_of, orientation
 from peanut.video.container import expected_frames, length_of, rate_of, video_stream
 from peanut.video.file import open_video
 from peanut.video.images import files, is_pictures, load
@@ -33,8 +35,9 @@ class Info:
 
     @property
     def megabytes(self) -> float:
-        """What one frame costs in memory, in MB."""
-        return 3 * self.size[0] * self.size[1] / 1e6
+        """What one frame costs in memory, in MB: its image, and the decoded picture that `write` keeps samples of."""
+        h, w = self.size
+        return (3 * h * w + bytes_of(self.pixel_format, h, w)) / 1e6
 
     def __str__(self) -> str:
         h, w = self.size
@@ -67,7 +70,7 @@ def info(path: str | os.PathLike[str]) -> Info:
         picture = next(pictures(container, stream, None, Unheard()), None)
         turned = picture is not None and orientation(picture)[0]
         size = (stream.width, stream.height) if turned else (stream.height, stream.width)
-        colour = None if picture is None else colour_of(picture)
+        colour = None if picture is None else colour_of(picture, stream.codec_context.name)
         return Info(
             path=name,
             size=size,
@@ -76,16 +79,17 @@ def info(path: str | os.PathLike[str]) -> Info:
             seconds=length_of(container),
             codec=stream.codec_context.name,
             pixel_format=stream.codec_context.pix_fmt or "unknown",
-            colour="RGB" if colour is None else _told(colour.matrix, colour.full_range),
+            colour="RGB" if colour is None else _told(colour),
             rotation=0 if picture is None else int(picture.rotation),
             audio=tuple(one.codec_context.name for one in container.streams.audio if one.codec_context),
             subtitles=tuple(one.codec_context.name for one in container.streams.subtitles if one.codec_context),
         )
 
 
-def _told(matrix: int, full_range: bool) -> str:
-    name = {1: "BT.709", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}.get(matrix, "matrix not stated")
-    return f"{name}, {'full' if full_range else 'limited'} range"
+def _told(colour: Colour) -> str:
+    names = {"bt709": "BT.709", "bt601": "BT.601", "smpte240m": "SMPTE 240M", "bt2020": "BT.2020", "fcc": "FCC"}
+    guessed = "" if colour.matrix in MATRICES else " by its size (matrix not stated)"
+    return f"{names[MATRICES[colour.read_as]]}{guessed}, {'full' if colour.full_range else 'limited'} range"
 
 
 def _of_pictures(path: str) -> Info:

@@ -16,7 +16,8 @@ import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.video.colour import ToRgb, colour_of, orientation, upright
+from peanut.video.coded import coded_of
+from peanut.video.colour import ToRgb, orientation, upright
 from peanut.video.file import name_of, reduced
 from peanut.video.media import Media
 from peanut.video.web import LIST_TYPES, Connection, WebFile, WebVideo, is_http
@@ -209,6 +210,7 @@ class _Feed(Iterator[Frame]):
 
     def _read_from(self, source: Any) -> None:
         with _open(source, self.settings.timeout) as container:
+            self._to_rgb = ToRgb(container.streams.video[0].codec_context.name)
             step = 1 / Fraction(container.streams.video[0].average_rate or 25)
             beside = tuple(sorted({stream.type for stream in container.streams} & {"audio", "subtitle"}))
             self._waits = container.format.name == "hls" and container.duration is not None  # a list with an end
@@ -236,9 +238,11 @@ class _Feed(Iterator[Frame]):
         if self._source is None:
             self._source = self._describe(picture, 1 / step, beside)
         size = reduced(picture.height, picture.width, self.settings.max_size)
-        image = upright(self._to_rgb(picture, size), orientation(picture))
+        turn = orientation(picture)
+        image = upright(self._to_rgb(picture, size), turn)
+        coded = None if size else coded_of(picture, self._to_rgb.colour_of(picture), turn)
         self._last = self._time_of(picture, step)
-        frame = Frame(index=self._index, time=self._last, image=image, source=self._source)
+        frame = Frame(index=self._index, time=self._last, image=image, source=self._source, coded=coded)
         self._index += 1
         with self._changed:
             if self._waits:
@@ -254,7 +258,7 @@ class _Feed(Iterator[Frame]):
         return Media(
             path=str(self.settings.path),
             fps=fps,
-            colour=colour_of(picture),
+            colour=self._to_rgb.colour_of(picture),
             rotation=int(picture.rotation),
             size=size[::-1] if orientation(picture)[0] else size,
             live=True,

@@ -35,10 +35,11 @@ def frames_wanted(first: Frame) -> range | None:
 
 
 def pictures_in(path: Any) -> int:
-    """Pictures in a video, counted without decoding them."""
+    """Pictures in a video, counted without decoding them; only mp4 and mov list each of them."""
     with open_video(path) as container:
         stream = video_stream(container)
-        return int(stream.frames) or sum(packet.size > 0 for packet in container.demux(stream))
+        listed = int(stream.frames) if container.format.name.startswith("mov") else 0
+        return listed or sum(packet.size > 0 for packet in container.demux(stream))
 
 
 def check_count(path: str, count: int, first: Frame, length: int | None) -> None:
@@ -52,7 +53,7 @@ def check_count(path: str, count: int, first: Frame, length: int | None) -> None
     if source is None or coming is None or length is None:
         return
     wanted = coming.stop
-    if count < wanted - FORGIVEN and isinstance(source, Media) and _opens_again(source):
+    if count < wanted and isinstance(source, Media) and _opens_again(source):
         wanted = min(wanted, pictures_in(_another(source)))  # what was known may be a guess, from length and rate
     both = f"{path} has {count} mask{'s' if count != 1 else ''} and {source.path} {length} frames"
     if count < wanted - FORGIVEN:

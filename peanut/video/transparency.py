@@ -12,8 +12,6 @@ log = logging.getLogger(__name__)
 WITH_ALPHA = (4, 6)
 """Kinds of PNG that have a channel for it."""
 
-OPAQUE = {"uint8": 255, "uint16": 65535}
-
 
 class Transparency:
     """Looks at the pictures of a source until one is transparent somewhere, and tells it."""
@@ -34,14 +32,37 @@ class Transparency:
 
     def of_file(self, file: Path) -> None:
         """Look at a picture file."""
-        if self.told or file.suffix.lower() != ".png":
-            return
-        data = np.fromfile(file, np.uint8)
-        if data.size > 25 and data[25] in WITH_ALPHA:
-            picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-            if picture is not None and picture.ndim == 3 and picture[..., 3].min() < OPAQUE[picture.dtype.name]:
-                self._tell()
+        if not self.told and is_transparent(file):
+            self._tell()
 
     def _tell(self) -> None:
         self.told = True
         log.warning("%s: its transparency is dropped: what is transparent shows the colour stored there.", self.name)
+
+
+def is_transparent(file: Path) -> bool:
+    """Whether a picture lets anything through; it is decoded for that only if its header does not deny it."""
+    with file.open("rb") as opened:
+        head = opened.read(4096)
+    if head.startswith(b"\x89PNG"):
+        possible = head[25] in WITH_ALPHA or b"tRNS" in head
+    elif head[8:12] == b"WEBP":
+        possible = head[12:16] == b"VP8L" or (head[12:16] == b"VP8X" and bool(head[20] & 0x10))
+    else:
+        possible = not head.startswith(b"\xff\xd8")  # JPEG
+    stored = decoded(file, cv2.IMREAD_UNCHANGED) if possible else None
+    if stored is None or stored.ndim != 3 or stored.shape[2] not in (2, 4):
+        return False
+    opaque = np.iinfo(stored.dtype).max if stored.dtype.kind == "u" else 1
+    return bool((stored[..., -1] < opaque).any())
+
+
+def decoded(file: Path, flags: int) -> Any:
+    """A picture file by OpenCV, with its flags: h w 3 (BGR) or as it is stored; None if it cannot be had."""
+    try:
+        data = np.frombuffer(file.read_bytes(), np.uint8)
+        return cv2.imdecode(data, flags) if data.size else None
+    except OSError:  # gone, forbidden, or a folder: it counts as unreadable, like one whose data are damaged
+        return None
+    except cv2.error:  # larger than OpenCV reads at all
+        return None

@@ -39,12 +39,15 @@ class write(Stage):
     path: mp4, mov, mkv, webm; a binary file object (mp4, or by its name); `-`, standard output (Matroska, which players
         read from a pipe); a folder of PNG (ends in `/` or has no suffix), whose files are numbered by `frame.index`.
     codec: name of a video encoder of FFmpeg; by default H.264, VP9 for webm. crf: its quality, lower is better.
-    pixel_format: by default yuv420p, for odd sizes yuv444p.
+    pixel_format: by default yuv420p, for odd sizes yuv444p; HEVC and AV1 keep 10 bits, and FFV1, ProRes and all others
+        the source's format where they take it.
     audio, subtitles, metadata: carry those of the source over; sound that the container does not take is encoded anew,
         subtitles that it does not take are left out.
 
     overwrite: replace what `write` made before; never what the run reads, whatever its name.
 
+    Colours are stored and tagged as in the source, and where no pixel was changed the very samples of the source are
+    encoded, as far as the pixel format holds them (`pixel_format="yuv420p10le"` keeps 10 bits).
     The file appears under its name when it is complete. A run that fails or is interrupted leaves every frame written
     in a playable `clean.partial-3f2a.mp4`, a new name every time, one that is killed all but the last 3 seconds.
     A source that was read from its beginning keeps its times, otherwise the output starts at zero.
