@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import socket
+import sys
 import threading
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -310,3 +311,10 @@ def test_what_counts_as_live(path, live):
 def test_silly_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         Live("rtsp://camera/1", **settings)
+
+
+def test_a_camera_is_refused_where_there_is_no_v4l2(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    told = "/dev/video0 cannot be opened: cameras are read under Linux only; give the address of a stream."
+    with pytest.raises(UsageError, match=f"^{told}"):
+        next(iter(peanut.read(0)))

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -284,6 +285,8 @@ def _named(path: str | int) -> str:
 def _open(source: Any, timeout: float) -> Any:
     """The open container. Raises UsageError if it has no pictures, av's error if it cannot be opened."""
     camera = isinstance(source, str) and source.startswith("/dev/video")
+    if camera and not sys.platform.startswith("linux"):
+        raise UsageError(f"{source} cannot be opened: cameras are read under Linux only; give the address of a stream.")
     container = av.open(source, format="v4l2" if camera else None, timeout=timeout)
     if not container.streams.video:
         container.close()
