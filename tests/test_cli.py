@@ -110,7 +110,7 @@ def test_a_mistake_is_one_sentence_and_status_2(words, sentence, run, walker, tm
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_leave_a_valid_partial_file_and_say_how_many_frames_are_in_it(number, run, walker, tmp_path):
     long, mask = tmp_path / "long.mkv", sorted(walker.masks.iterdir())[0]
-    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "99", "-i", walker.video, "-c", "copy", long], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "299", "-i", walker.video, "-c", "copy", long], check=True)
     words = "erase", long, "-o", tmp_path / "clean.mp4", "--masks", mask, "--model", "perframe"
     with process(*words, stderr=subprocess.PIPE) as first:
         while not any(path.stat().st_size > 20_000 for path in tmp_path.glob("clean.partial-*.mp4")):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import peanut
+
 FAULTS = """
 import resource, sys, torch
 from peanut import keep_memory
@@ -53,3 +55,8 @@ child.kill()
 def test_a_forked_child_of_a_process_that_has_computed_ends():
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
     assert done.stdout == "0\n", done.stderr
+
+
+def test_no_memory_is_kept_where_there_is_no_glibc(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not peanut.keep_memory()
