@@ -172,14 +172,16 @@ class Frame:
         picture: npt.NDArray[np.uint8],
         *,
         index: int = 0,
-        time: Fraction = Fraction(0),
+        time: Fraction | None = None,
         mask: npt.NDArray[np.bool_] | None = None,
         bgr: bool = False,
     ) -> "Frame":
         """A frame from an array h w 3, uint8, RGB (`bgr=True`: BGR, as OpenCV has it). The pixels are copied.
 
-        A session numbers and times such frames by arrival. Raises ValueError for another shape or type.
+        time: None is that of its number at 25 frames a second; a session numbers and times by arrival.
+        Raises ValueError for another shape or type.
         """
+        time = Fraction(index, 25) if time is None else time
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
             raise ValueError(f"from_numpy: picture must be uint8 (h, w, 3), got {picture.dtype} {picture.shape}.")
         rgb = picture[..., ::-1] if bgr else picture

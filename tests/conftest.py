@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import signal
 import socket
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from hypothesis import settings
 from walker import walker  # noqa: F401  (the drawn clip, a fixture)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 settings.register_profile("peanut", deadline=None)  # a test says what is right, not how fast
 settings.load_profile("peanut")
 
