@@ -11,16 +11,16 @@ demo: $(VENV)/ready  ## remove a walking man from a real clip, and show where th
 
 # A test uses one core; as many run at once as there are.
 test: $(VENV)/ready  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 test-fast: $(VENV)/ready  ## the inner loop: without the slow tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test-plain: $(VENV)/ready  ## the same by PyTorch's plain operations alone
-	PEANUT_FAST_PATHS=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not slow"
+	PEANUT_FAST_PATHS=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test-oldest: $(OLDEST)/ready  ## the same with the lowest versions that pyproject.toml promises
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n auto --dist worksteal -m "not slow"
 
 fuzz: $(VENV)/ready  ## damaged files by ever new numbers, until Ctrl-C; FIRST=1000 begins there
 	$(BIN)/python tests/fuzz.py $(or $(FIRST),200)
