@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from peanut.ops.attention import FastAttention, attend
+from peanut.ops.fast_paths import SWITCH
 
 
 def plainly(q, k, v, seen=None):
@@ -35,6 +36,8 @@ def test_attend_is_differentiable_in_bfloat16():
 @torch.inference_mode()
 def test_inside_the_mode_large_attentions_take_the_other_way_and_small_ones_do_not(monkeypatch):
     ways = []
+    monkeypatch.setenv(SWITCH, "1")
+    monkeypatch.setattr("peanut.ops.attention.cpu_multiplies", lambda _: True)  # whatever processor this is
     monkeypatch.setattr("peanut.ops.attention.attend", lambda *x: ways.append(x[0].shape) or attend(*x))
     large, little = torch.randn(1, 2, 600, 16), torch.randn(1, 2, 20, 16)
     with torch.autocast("cpu", torch.bfloat16), FastAttention():

@@ -16,9 +16,12 @@ def positions(h: int, w: int, device: torch.device) -> Tensor:
 
 
 def sample(x: Tensor, to: Tensor) -> Tensor:
-    """Look `x` (b c h w) up at the places `to` (b m n 2: right, down, in pixels): b c m n, zeros outside."""
+    """Look `x` (b c h w) up at the places `to` (b m n 2: right, down, in pixels): b c m n, zeros outside.
+
+    A place that is no number lies outside.
+    """
     h, w = x.shape[-2:]
-    grid = (2 * to + 1) / to.new_tensor([w, h]) - 1  # pixel centres at whole numbers
+    grid = (2 * to.nan_to_num(-2) + 1) / to.new_tensor([w, h]) - 1  # pixel centres at whole numbers
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
