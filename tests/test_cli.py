@@ -54,6 +54,7 @@ def test_erase_with_masks_made_before(run, walker, tmp_path):
     assert len(list(peanut.read(clean))) == walker.length
 
 
+@pytest.mark.slow
 def test_masks_are_written_lossless_and_used_again(run, walker, tmp_path):
     found, clean = tmp_path / "masks.mkv", tmp_path / "clean.mp4"
     small = "--max-size", 160

@@ -144,6 +144,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_plain_operations_give_the_same_bits_in_every_process(walker, monkeypatch):
     monkeypatch.setenv(fast_paths.SWITCH, "0")
     command = [sys.executable, "-c", BITS, str(walker.video)]

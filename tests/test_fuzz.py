@@ -18,6 +18,7 @@ def test_the_intact_seeds_give_every_frame_and_no_word(seeds):
         assert fuzz.look(str(seed)) == {"frames": fuzz.LENGTH, "said": "", "faults": []}, seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, FILES, AT_ONCE))
 def test_damaged_files_lose_nothing_in_silence(seeds, first, tmp_path):
     paths = [fuzz.make(seeds, number, tmp_path) for number in range(first, first + AT_ONCE)]

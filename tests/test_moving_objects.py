@@ -36,6 +36,7 @@ def test_a_walker_is_found_in_every_frame(rests):
     assert np.mean([false_share(a, b) for a, b in zip(found, truth, strict=True)]) < 0.03
 
 
+@pytest.mark.slow
 def test_a_shadow_is_masked_on_demand():
     frames, truth = walker(32)
     shadow = np.zeros_like(truth)

@@ -119,6 +119,7 @@ def test_every_frame_comes_out_once_filled_and_within_the_latency(lengths, strid
         assert (new is not old) or not old.mask.any()
 
 
+@pytest.mark.slow
 def test_features_held_are_bounded_by_the_window_and_the_references(monkeypatch):
     held, most = weakref.WeakSet(), []
     encode = E2FGVI.encode
@@ -162,6 +163,7 @@ def test_frames_far_from_any_mask_pass_as_the_same_objects():
     assert not torch.equal(out[0].image, frames[0].image)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_without_lookahead_every_frame_is_the_published_network_on_the_frames_before():
     frames = clip([23])

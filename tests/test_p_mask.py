@@ -64,6 +64,7 @@ def clip(lengths=(9,), size=(60, 80)):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(lengths=st.lists(st.integers(1, 4), max_size=3), length=st.integers(1, 3))
 def test_every_frame_comes_out_once_in_order_and_within_the_latency(lengths, length):
@@ -91,6 +92,7 @@ def test_the_bank_holds_what_attention_can_use_and_nothing_else():
     assert all(memory.untyped_storage().nbytes() == memory.nbytes for memory, _ in bank.spatial)
 
 
+@pytest.mark.slow
 def test_a_long_stream_leaves_no_tensors_behind():
     def held():
         gc.collect()

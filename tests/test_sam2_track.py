@@ -132,6 +132,7 @@ def test_objects_come_go_and_are_corrected_while_the_stream_runs(network):
     assert torch.equal(out[6].mask, union)
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_an_object_is_bounded(network):
     tracks = _Tracks(network, 2, torch.device("cpu"), torch.float32)
     for frame in clip(40):
@@ -142,6 +143,7 @@ def test_what_is_remembered_of_an_object_is_bounded(network):
     assert list(known.prompted) == [0, 9]
 
 
+@pytest.mark.slow
 def test_forgetting_changes_nothing(network, monkeypatch):
     prompts = {0: {1: CLICK}, 5: {1: BOX}}
     frames = clip(24)

@@ -78,6 +78,7 @@ def recomputed(network, frames, chunk, lookahead):
     return torch.cat(outputs)
 
 
+@pytest.mark.slow
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 9))
 @settings(max_examples=15)
 def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk):
@@ -89,6 +90,7 @@ def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk)
     torch.testing.assert_close(streamed(network, frames, chunk, ahead), whole, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 4), lookahead=st.integers(0, 4))
 @settings(max_examples=15)
 def test_with_some_of_the_future_it_is_a_plain_recomputation(name, length, chunk, lookahead):
@@ -105,6 +107,7 @@ def test_the_future_and_the_past_matter(name):
     assert (streamed(network, frames, 2, 6, memory=0) - whole).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 @given(name=networks, chunk=st.integers(1, 3), lookahead=st.integers(0, 2), memory=st.integers(0, 4))
 @settings(max_examples=15)
 def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
@@ -118,6 +121,7 @@ def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
     assert torch.equal(outs[0][place], outs[1][place])
 
 
+@pytest.mark.slow
 @given(name=networks, chunk=st.integers(1, 4), lookahead=st.integers(1, 3), fade=st.integers(1, 6))
 @settings(max_examples=10)
 def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, fade):
@@ -133,6 +137,7 @@ def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, 
         torch.testing.assert_close(out[chunk + place], expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @given(name=networks, memory=st.integers(0, 3), fade=st.integers(1, 5))
 @settings(max_examples=10)
 def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade):
@@ -154,6 +159,7 @@ class Drift(torch.nn.Module):
         return 2 * moved[:, None, None, None].expand(-1, 2, *first.shape[-2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("fits", [True, False])
 def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
@@ -171,6 +177,7 @@ def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
         assert torch.equal(out[14:], torch.cat([short, end]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_far_state_goes_on_where_its_pictures_fit_the_input(name, monkeypatch):
     """What is compared: the pictures of a chunk, made as small as the input."""
