@@ -4,18 +4,20 @@ Exit status: 0 done, 2 a mistake that the user can put right, 1 any other failur
 reads what is written to standard output any more.
 """
 
+import functools
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import click
 
 import peanut
 from peanut.errors import ReaderGone, UsageError
 from peanut.interrupts import Terminated, end_as_by_ctrl_c
+from peanut.video.file import Gaps
 from peanut.weights.commands import weights
 
 SECONDS = "Seconds, or minutes and seconds as m:ss."
@@ -37,16 +39,36 @@ def cli(debug: bool) -> None:
 
 
 def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the frames of IN, read as the options say."""
+
+    @functools.wraps(command)
+    def reading(
+        source: str,
+        start: str | None,
+        stop: str | None,
+        max_size: int | None,
+        deinterlace: bool,
+        gaps: Gaps,
+        **others: Any,
+    ) -> None:
+        frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace, gaps=gaps)
+        command(frames, **others)
+
     options = [
         click.argument("source", metavar="IN"),
         click.option("--start", metavar="TIME", help=f"Where to begin. {SECONDS}"),
         click.option("--stop", metavar="TIME", help=f"Where to end. {SECONDS}"),
         click.option("--max-size", type=int, metavar="PIXELS", help="Reduce so that the longest side is at most this."),
         click.option("--deinterlace", is_flag=True, help="Make whole pictures of interlaced ones (bwdif)."),
+        click.option(
+            "--gaps",
+            type=click.Choice(get_args(Gaps)),
+            default="tell",
+            show_default=True,
+            help="Where frames are missing, numbers keep their place, close up, or the last frame is repeated.",
+        ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), reading)
 
 
 def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,11 +152,7 @@ def _finder(masks: str | None, moving: bool, prompt: str | None, shadows: bool, 
 )
 @click.option("--audio/--no-audio", default=True, help="Carry the sound over (on by default).")
 def erase(
-    source: str,
-    start: str | None,
-    stop: str | None,
-    max_size: int | None,
-    deinterlace: bool,
+    frames: peanut.Pipeline,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -161,7 +179,6 @@ def erase(
     """
     chosen = {"object": objects, "by": masks_by, "missing": missing_masks}
     finder = _finder(masks, moving, prompt, shadows, grow, **chosen)
-    frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
     eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
     pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
     _run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
@@ -176,11 +193,7 @@ def erase(
 @click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
 @click.option("--overlay", is_flag=True, help="Write the video with the masks tinted, to look at them.")
 def masks(
-    source: str,
-    start: str | None,
-    stop: str | None,
-    max_size: int | None,
-    deinterlace: bool,
+    frames: peanut.Pipeline,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -198,16 +211,12 @@ def masks(
     peanut masks street.mp4 -o look.mp4 --moving --overlay
     """
     finder = _finder(None, moving, prompt, shadows, grow)
-    frames = (
-        peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
-        | peanut.prefetch(4)
-        | finder
-    )
+    masked = frames | peanut.prefetch(4) | finder
     if overlay:
         sink = peanut.write(output, overwrite=overwrite)
-        _run(frames | peanut.overlay(), sink, output, dry_run)
+        _run(masked | peanut.overlay(), sink, output, dry_run)
     else:
-        _run(frames, peanut.write_masks(output, overwrite=overwrite), output, dry_run)
+        _run(masked, peanut.write_masks(output, overwrite=overwrite), output, dry_run)
 
 
 @cli.command()
@@ -220,11 +229,7 @@ def masks(
 )
 @click.option("--live", is_flag=True, help="No look-ahead: every frame comes out at once, a little less sharp.")
 def upscale(
-    source: str,
-    start: str | None,
-    stop: str | None,
-    max_size: int | None,
-    deinterlace: bool,
+    frames: peanut.Pipeline,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -239,7 +244,6 @@ def upscale(
     peanut upscale clean.mp4 -o sharp.mp4 --scale 4
     peanut upscale clean.mp4 -o sharp.mp4 --model basicvsr-reds4     (comes from the package index)
     """
-    frames = peanut.read(source, start=start, stop=stop, max_size=max_size, deinterlace=deinterlace)
     enlarged = None if scale is None else int(scale)
     settings: dict[str, Any] = {"lookahead": 0} if live else {}
     network = peanut.URNet(model, scale=enlarged, fidelity=fidelity, **settings)

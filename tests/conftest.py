@@ -1,7 +1,10 @@
 """Fixtures that several rooms share."""
 
+import functools
+import http.server
 import signal
 import socket
+import threading
 
 import pytest
 import torch
@@ -39,3 +42,19 @@ def free_port():
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         return opened.getsockname()[1]
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder and the address at which it is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

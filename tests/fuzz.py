@@ -83,14 +83,19 @@ def _write(output, video, audio):
         frame.pts, frame.time_base = number, Fraction(1, 25)
         output.mux(video.encode(frame))
         if audio is not None:
-            tone = np.sin(np.arange(1920 * number, 1920 * (number + 1)) / 20).astype(np.float32)[None] / 4
-            samples = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
-            samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
-            for part in av.AudioResampler(audio.format, "mono", 48_000).resample(samples):
-                output.mux(audio.encode(part))
+            add_tone(output, audio, number)
     output.mux(video.encode(None))
     if audio is not None:
         output.mux(audio.encode(None))
+
+
+def add_tone(output, audio, number):
+    """The sound of a frame: a 25th of a second."""
+    tone = np.sin(np.arange(1920 * number, 1920 * (number + 1)) / 20).astype(np.float32)[None] / 4
+    samples = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
+    samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
+    for part in av.AudioResampler(audio.format, "mono", 48_000).resample(samples):
+        output.mux(audio.encode(part))
 
 
 def damage(data, random):

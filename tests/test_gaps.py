@@ -11,10 +11,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from fuzz import picture
+from click.testing import CliRunner
+from fuzz import add_tone, picture
 
 import peanut
 from peanut import UsageError
+from peanut.cli import cli
 from peanut.video.webp import is_animated_webp
 
 LENGTH = 40
@@ -34,10 +36,7 @@ def encoded(path, codec="mpeg2video", times=None, size=(48, 64), sound=None, con
             frame.pts, frame.time_base = time, Fraction(1, 100)
             output.mux(video.encode(frame))
             if audio is not None:
-                samples = av.AudioFrame.from_ndarray(np.zeros((1, 1920), np.float32), "fltp", "mono")
-                samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
-                for part in av.AudioResampler(audio.format, "mono", 48_000).resample(samples):
-                    output.mux(audio.encode(part))
+                add_tone(output, audio, number)
         output.mux(video.encode(None))
         if audio is not None:
             output.mux(audio.encode(None))
@@ -119,6 +118,16 @@ def test_numbers_close_up_over_a_gap_on_demand(holed, caplog):
     assert any("frames are missing between" in line for line in caplog.messages)
     late = read(holed, gaps="renumber", start=1.2)
     assert numbers(late) == numbers(frames)[-len(late) :]
+
+
+@pytest.mark.parametrize("gaps", ["tell", "renumber", "repeat"])
+def test_the_command_line_has_the_choice(gaps, holed, tmp_path):
+    logo, out = tmp_path / "logo.png", tmp_path / "out"
+    cv2.imwrite(str(logo), np.eye(48, 64, dtype=np.uint8) * 255)
+    words = ["erase", str(holed), "-o", f"{out}/", "--masks", str(logo), "--model", "perframe", "--gaps", gaps]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert sorted(int(file.stem) for file in out.iterdir()) == numbers(read(holed, gaps=gaps))
 
 
 def test_the_last_frame_fills_a_gap_on_demand(holed):

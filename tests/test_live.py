@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import http.server
 import io
 import logging
 import os
@@ -241,22 +240,6 @@ def test_a_named_pipe_ends_when_its_writer_does(tmp_path):
     frames = list(Live(str(path), newest=LENGTH))
     writer.join()
     assert [frame.index for frame in frames] == list(range(LENGTH))
-
-
-@pytest.fixture
-def served(tmp_path):
-    """A folder and the address at which it is served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_hls_is_read_segment_after_segment(served):

@@ -278,26 +278,16 @@ def test_over_tcp_a_container_that_knows_its_length_ends(told):
     assert told() == []
 
 
-def test_hls_with_an_end_drops_no_frame(tmp_path, told):
-    with av.open(str(tmp_path / "now.m3u8"), "w", format="hls", options={"hls_time": "0.4"}) as out:
+def test_hls_with_an_end_drops_no_frame(served, told):
+    folder, address = served
+    with av.open(str(folder / "now.m3u8"), "w", format="hls", options={"hls_time": "0.4"}) as out:
         with av.open(io.BytesIO(clip("mpegts", sound=False))) as source:
             video = out.add_stream_from_template(source.streams.video[0])
             for packet in source.demux(video=0):
                 if packet.size:
                     packet.stream = video
                     out.mux(packet)
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        run = iter(peanut.read(f"http://127.0.0.1:{server.server_port}/now.m3u8", newest=2, shots=False))
-        count = sum(1 for _ in run)
-        server.shutdown()
-        thread.join()
+    count = sum(1 for _ in peanut.read(f"{address}/now.m3u8", newest=2, shots=False))
     assert count > 20
     assert told() == []
 

@@ -6,7 +6,7 @@ import attrs
 
 from peanut.frame import Frame
 
-log = logging.getLogger("peanut")
+log = logging.getLogger(__name__)
 
 
 @attrs.define

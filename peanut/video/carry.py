@@ -19,7 +19,8 @@ from peanut.video.extras import (
     forget_time_code,
     uncarried,
 )
-from peanut.video.sound import CopiedPackets, carry_sound
+from peanut.video.sound import carry_sound
+from peanut.video.sound_lanes import CopiedPackets
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ import av
 import av.error
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -106,11 +107,14 @@ def load(file: Path, max_size: int | None = None) -> Tensor | None:
         bgr = ((bgr.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if bgr is not None and bgr.dtype != np.uint8:  # floating point: as OpenCV reads it
         bgr = decoded(file, cv2.IMREAD_COLOR)
-    if bgr is None:
-        return None
+    return None if bgr is None else image_of(bgr, max_size)
+
+
+def image_of(bgr: npt.NDArray[np.uint8], max_size: int | None) -> Tensor:
+    """OpenCV's h w 3, uint8, BGR, as 3 h w, RGB; its longest side is reduced to `max_size` pixels."""
     size = reduced(bgr.shape[0], bgr.shape[1], max_size)
     if size is not None:
-        bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
+        bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return torch.from_numpy(np.ascontiguousarray(bgr[..., ::-1].transpose(2, 0, 1)))
 
 

@@ -19,9 +19,10 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.coded import coded_of
 from peanut.video.colour import ToRgb, orientation, upright
+from peanut.video.container import rate_of, video_stream
 from peanut.video.file import name_of, reduced
 from peanut.video.media import Media
-from peanut.video.web import LIST_TYPES, Connection, WebFile, WebVideo, is_http
+from peanut.video.web import LIST_TYPES, Connection, WebFile, WebVideo, is_http, told
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Live:
         try:
             connection = self._connect()
         except OSError as error:
-            raise UsageError(f"{self.path} cannot be read any more: {self._told(error)}") from error
+            raise UsageError(f"{self.path} cannot be read any more: {told(error, self.timeout)}") from error
         if connection is not None and connection.in_parts:
             connection.close()
             file: Any = WebFile(str(self.path), self.timeout, self.retry)
@@ -105,9 +106,6 @@ class Live:
             return connection
         connection.close()
         return None
-
-    def _told(self, lost: Exception) -> str:
-        return f"no data for {self.timeout:g} s" if isinstance(lost, av.error.ExitError | TimeoutError) else str(lost)
 
 
 class _Answer:
@@ -183,11 +181,11 @@ class _Feed(Iterator[Frame]):
             if self._closing:
                 return
             tries = tries if self._last == before else 0
-            told = self.settings._told(lost)
+            why = told(lost, self.settings.timeout)
             if self._last is None or tries == self.settings.retry:
                 came = f"; {self._index} frames came." if self._index else ""
-                raise UsageError(f"{self.settings.path} cannot be read any more: {told}{came}") from lost
-            log.warning("%s: connection lost (%s); connecting again.", self.settings.path, told)
+                raise UsageError(f"{self.settings.path} cannot be read any more: {why}{came}") from lost
+            log.warning("%s: connection lost (%s); connecting again.", self.settings.path, why)
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, min(self.settings.timeout, 2**tries - 1))
             tries += 1
@@ -211,11 +209,12 @@ class _Feed(Iterator[Frame]):
 
     def _read_from(self, source: Any) -> None:
         with _open(source, self.settings.timeout) as container:
-            self._to_rgb = ToRgb(container.streams.video[0].codec_context.name)
-            step = 1 / Fraction(container.streams.video[0].average_rate or 25)
+            stream = video_stream(container)
+            self._to_rgb = ToRgb(stream.codec_context.name)
+            step = 1 / (rate_of(stream) or Fraction(25))
             beside = tuple(sorted({stream.type for stream in container.streams} & {"audio", "subtitle"}))
             self._waits = container.format.name == "hls" and container.duration is not None  # a list with an end
-            for packet in container.demux(video=0):
+            for packet in container.demux(stream):
                 try:
                     pictures = packet.decode()
                 except av.error.InvalidDataError:  # joined in the middle, or data lost on the way
@@ -288,7 +287,7 @@ def _open(source: Any, timeout: float) -> Any:
     if camera and not sys.platform.startswith("linux"):
         raise UsageError(f"{source} cannot be opened: cameras are read under Linux only; give the address of a stream.")
     container = av.open(source, format="v4l2" if camera else None, timeout=timeout)
-    if not container.streams.video:
+    if video_stream(container) is None:
         container.close()
         raise UsageError(f"{name_of(source)} has no pictures in it.")
     return container

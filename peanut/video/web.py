@@ -21,6 +21,7 @@ from urllib.request import (
 )
 
 import attrs
+import av.error
 
 from peanut.buffers import prefetch
 from peanut.errors import UsageError
@@ -224,7 +225,8 @@ class WebFile(View):
 
 def told(lost: Exception, timeout: float) -> str:
     """Why a connection was lost, in a sentence."""
-    return f"no data for {timeout:g} s" if isinstance(lost, TimeoutError) else str(lost)
+    waited = isinstance(lost, TimeoutError | av.error.ExitError)  # Python's way to say so, and FFmpeg's
+    return f"no data for {timeout:g} s" if waited else str(lost)
 
 
 @attrs.frozen(repr=False)

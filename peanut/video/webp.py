@@ -9,11 +9,10 @@ import attrs
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
-from peanut.video.file import reduced
+from peanut.video.images import image_of
 
 LARGEST = 1 << 30
 """Bytes of pictures in one animation; OpenCV decodes all of them at once."""
@@ -56,11 +55,7 @@ class AnimatedWebp:
         ]
         source = Source(path=self.path, start=self.start, fps=rate(times), frames=len(wanted))
         for number in wanted:
-            bgr: Any = pictures[number][..., :3]
-            size = reduced(bgr.shape[0], bgr.shape[1], self.max_size)
-            if size is not None:
-                bgr = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
-            image = torch.from_numpy(np.ascontiguousarray(bgr[..., ::-1].transpose(2, 0, 1)))
+            image = image_of(pictures[number][..., :3], self.max_size)
             yield Frame(index=number, time=times[number], image=image, source=source)
 
     def decoded(self) -> tuple[list[npt.NDArray[np.uint8]], list[Fraction]]:
