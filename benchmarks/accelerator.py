@@ -21,7 +21,7 @@ from benchmarks.p_mask import seen, spell
 from benchmarks.plain_basicvsr_plusplus import basicvsr_plusplus
 from benchmarks.ratio import ratio
 from peanut import Frame, NOFEraser, PMask, Stage, URNet
-from peanut.devices import pick_device, place
+from peanut.devices import pick_device, prepare_for_inference
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.samwise import SAMWISE
@@ -66,9 +66,9 @@ def ur_net() -> None:
     plus = BasicVSRPlusPlus()
     weights = {key: value.to(DEVICE) for key, value in plus.state_dict().items()}
     for dtype in (torch.float32, torch.bfloat16):
-        place(plus, DEVICE, dtype)
+        ours = prepare_for_inference(plus, DEVICE, dtype)
         against = ratio(
-            lambda: plus(pictures[None])[0],
+            lambda ours=ours: ours(pictures[None])[0],
             lambda: basicvsr_plusplus(weights, pictures),
             rounds=5,
             tolerance=None,
@@ -101,7 +101,7 @@ def quality(video: str, model: str = "basicvsr-reds4") -> None:
     small = F.interpolate(truth / 255, half, mode="bicubic", antialias=True, align_corners=False)
     frames = [Frame(index=n, time=Fraction(n, 25), image=x) for n, x in enumerate((255 * small).round().byte())]
     for dtype in (torch.float32, torch.bfloat16):
-        stage = URNet(model, chunk="whole", memory=None, device=DEVICE, dtype=dtype)
+        stage = URNet(model, chunk="whole", carry=None, device=DEVICE, dtype=dtype)
         outputs = torch.stack([frame.image.cpu() for frame in stage(iter(frames))])
         print(f"basicvsr-reds4, whole clip, {dtype}: {decibels(outputs[7], truth[7]):.3f} dB on frame 7,", end=" ")
         print(f"{decibels(outputs, truth):.3f} dB over all")

@@ -17,7 +17,7 @@ import peanut
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".ts", ".m3u8", ".vob", ".wmv", ".flv", ".avi", ".m2ts", ".mpg"}
 WRITTEN = {".mp4", ".mov", ".mkv", ".webm"}
 WHAT = "stream=codec_type,width,height,pix_fmt,sample_aspect_ratio,field_order,avg_frame_rate,nb_read_frames"
-COLOURS = ("color_range", "color_space", "color_transfer", "color_primaries")
+COLORS = ("color_range", "color_space", "color_transfer", "color_primaries")
 REASONS = {
     "pictures": "ffmpeg repeats pictures to keep a constant rate; PEANUT tells of holes",
     "pixel format": "frames are 8-bit RGB, written as yuv420p unless `pixel_format=` says otherwise",
@@ -34,7 +34,7 @@ ORDERS = {"tt": "top", "tb": "top", "bb": "bottom", "bt": "bottom"}
 
 def probe(path: Path) -> dict[str, Any] | None:
     """What ffprobe says of a file; None if it cannot read it."""
-    entries = f"{WHAT},{','.join(COLOURS)}:stream_tags:stream_disposition:format_tags:chapter_tags"
+    entries = f"{WHAT},{','.join(COLORS)}:stream_tags:stream_disposition:format_tags:chapter_tags"
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_chapters", "-show_entries", entries]
     done = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout or "{}")
@@ -72,7 +72,7 @@ ASPECTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "pixel aspect": lambda found: video(found).get("sample_aspect_ratio", "1:1").replace("N/A", "1:1"),
     "field order": lambda found: ORDERS.get(video(found).get("field_order", ""), "none"),
     "pixel format": lambda found: video(found).get("pix_fmt"),
-    "colours": lambda found: [video(found).get(name, "unknown") for name in COLOURS],
+    "colors": lambda found: [video(found).get(name, "unknown") for name in COLORS],
     "rate": lambda found: video(found).get("avg_frame_rate"),
     "sound": lambda found: len(of_kind(found, "audio")),
     "languages of the sound": lambda found: [tag(one, "language") or "und" for one in of_kind(found, "audio")],

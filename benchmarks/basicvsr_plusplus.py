@@ -14,7 +14,7 @@ from torch import Tensor
 import peanut
 from benchmarks.plain_basicvsr_plusplus import basicvsr_plusplus
 from benchmarks.ratio import ratio
-from peanut.devices import place
+from peanut.devices import prepare_for_inference
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.ops.deformable import deform_conv2d
 
@@ -37,7 +37,7 @@ def main(frames: int = 5) -> None:
         clip = _drifting_noise(frames)
         network = BasicVSRPlusPlus()
         weights = network.state_dict()
-        place(network, torch.device("cpu"), torch.float32)
+        network = prepare_for_inference(network, torch.device("cpu"), torch.float32)
 
         def run() -> Tensor:
             out: Tensor = network(clip[None])[0]
@@ -47,9 +47,9 @@ def main(frames: int = 5) -> None:
             return basicvsr_plusplus(weights, clip)
 
         print(f"BasicVSR++, float32, against the plain order of work: {ratio(run, plain, rounds=3)}", flush=True)
-        place(network, torch.device("cpu"), torch.bfloat16)
+        network = prepare_for_inference(network, torch.device("cpu"), torch.bfloat16)
         print(f"BasicVSR++, bfloat16, against the same: {ratio(run, plain, rounds=3, tolerance=None)}", flush=True)
-        place(network, torch.device("cpu"), torch.float32)
+        network = prepare_for_inference(network, torch.device("cpu"), torch.float32)
         freed = _seconds(plain)
         if peanut.keep_memory():
             ours, theirs = _seconds(run), _seconds(plain)

@@ -7,7 +7,7 @@ masks t h w (bool) and the truth, like the frames.
     python -m benchmarks.composites MAKER.py [ARGUMENT...] [--preset quality] [--only NAME]
 
 prints a row for each: PSNR inside the hole (mean over the frames, dB) of Telea's inpainting (radius 5) and of
-FlowEraser, the gain, the flicker, and seconds per frame. Flicker is the mean absolute change between neighbouring
+FlowEraser, the gain, the flicker, and seconds per frame. Flicker is the mean absolute change between neighboring
 frames inside the hole, warped along the truth's own flow, divided by the same of the truth.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 import peanut
-from peanut.ops.optical_flow import dense_flow, grid, sample
+from peanut.vision.optical_flow import dense_flow, grid, sample
 
 Array = npt.NDArray[Any]
 

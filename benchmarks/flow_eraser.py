@@ -1,4 +1,4 @@
-"""What FlowEraser costs, as a multiple of the two dense flows between neighbouring frames; one thread both.
+"""What FlowEraser costs, as a multiple of the two dense flows between neighboring frames; one thread both.
 
     python -m benchmarks.flow_eraser [quality|live] [WIDTHxHEIGHT] [SHARE OF THE HOLE]
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import peanut
-from peanut.ops.morphology import grown
+from peanut.vision.morphology import grown
 
 FIRST, LAST, GONE = 187, 241, 217
 POST = {195: 248, 199: 242, 203: 241}
@@ -29,7 +29,7 @@ FOOT = {195: np.s_[220:252, 205:243], 203: np.s_[222:272, 428:525]}
 def main() -> None:
     cv2.setNumThreads(1)
     clips, bikes = Path(sys.argv[1]), sys.argv[2]
-    for stage in (peanut.MovingObjects(), peanut.MovingObjects(shadows=True), peanut.MovingObjects(preset="live")):
+    for stage in (peanut.MovingObjects(), peanut.MovingObjects(shadows=True), peanut.MovingObjects(preset="fast")):
         print(f"preset={stage.preset!r}, shadows={stage.shadows}")
         street(clips / "bikes-man", bikes, stage)
         for name in ("tennis", "bmx-trees"):

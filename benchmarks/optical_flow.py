@@ -25,7 +25,7 @@ from torchvision.models.optical_flow import Raft_Large_Weights, Raft_Small_Weigh
 
 import peanut
 from benchmarks.__main__ import machine
-from peanut.pipeline import label
+from peanut.labels import label
 from peanut.weights import entries
 from peanut.weights.store import is_here, kept_at
 
@@ -146,14 +146,14 @@ def draw(path: Path, found: Mapping[str, peanut.FlowEstimator], frames: list[Ten
     """One pair: its first picture, the true flow, what each estimator finds, and the wheel."""
     truth = true_flow(SHOWN)
     largest = 1.2 * float(truth.norm(dim=0).max())
-    tiles = {"the picture": frames[SHOWN], "the true flow": peanut.flow_picture(truth, largest)}
+    tiles = {"the picture": frames[SHOWN], "the true flow": peanut.flow_image(truth, largest)}
     for name, estimator in found.items():
         if name.startswith("DIS(") and name != "DIS()":
             continue
-        tiles[name] = peanut.flow_picture(estimator(frames[SHOWN], frames[SHOWN + 1]), largest)
+        tiles[name] = peanut.flow_image(estimator(frames[SHOWN], frames[SHOWN + 1]), largest)
     wheel = torch.from_numpy((places() - (WIDTH / 2, HEIGHT / 2)).transpose(2, 0, 1) / (HEIGHT / 2 - 8))
     wheel[:, wheel.norm(dim=0) > 1] = 0
-    tiles["where it points"] = peanut.flow_picture(wheel, 1)
+    tiles["where it points"] = peanut.flow_image(wheel, 1)
     labelled = [_labelled(name, tile) for name, tile in tiles.items()]
     columns = 3
     labelled += [np.full_like(labelled[0], 255)] * (-len(labelled) % columns)

@@ -20,8 +20,8 @@ from torch import Tensor
 
 import peanut
 from benchmarks.plot import lines
-from peanut.stages.bidirectional_stream import CHUNK_STILL, MEMORY_STILL_LIVE
 from peanut.stages.ur_net import BasicVSR, URNet
+from peanut.windows.bidirectional_stream import CHUNK_STILL, MEMORY_STILL_LIVE
 
 SETTINGS: dict[str, dict[str, object]] = {
     "whole shot, as published": {"chunk": "whole", "memory": None},

@@ -37,7 +37,7 @@ def streaming() -> None:
 
 def whole() -> None:
     for length in range(STEP, MOST_WHOLE + 1, STEP):
-        for _ in peanut.BasicVSR(device="cpu", chunk="whole", memory=None)(iter(shot(length))):
+        for _ in peanut.BasicVSR(device="cpu", chunk="whole", carry=None)(iter(shot(length))):
             pass
         print(peak(), flush=True)
 

@@ -8,89 +8,94 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from peanut import fork  # noqa: F401  (what a forked child needs)
-from peanut.branching import merge, tap
+from peanut.allocator import keep_memory
+from peanut.branching import merge, side_by_side, tap
 from peanut.errors import StageError, UsageError
-from peanut.frame import Colour, Frame, Source
+from peanut.frame import Color, Frame, Source
+from peanut.frame_stream import FrameStream
 from peanut.ops.fast_paths import fast_paths
 from peanut.pipeline import Pipeline, Stage, prefetch, stage
-from peanut.process import keep_memory
 from peanut.run import Run, StageStatistics, Statistics
 from peanut.session import Session
 
 if TYPE_CHECKING:
+    from peanut.flow.dis import DIS
+    from peanut.flow.estimator import FlowEstimator
+    from peanut.flow.farneback import Farneback
+    from peanut.flow.horn_schunck import HornSchunck
+    from peanut.flow.lucas_kanade import LucasKanade
+    from peanut.flow.nvidia import NvidiaFlow
+    from peanut.flow.raft import RAFT
+    from peanut.flow.spynet import SPyNetFlow
+    from peanut.flow.visualize import flow_image
+    from peanut.licensing import licence
     from peanut.stages.color_key import ColorKey
     from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
     from peanut.stages.fixed_region import FixedRegion
     from peanut.stages.flow_eraser import FlowEraser
-    from peanut.stages.flow_estimators import (
-        DIS,
-        RAFT,
-        Farneback,
-        FlowEstimator,
-        HornSchunck,
-        LucasKanade,
-        NvidiaFlow,
-        SPyNetFlow,
-        flow_picture,
-    )
+    from peanut.stages.grow import grow
+    from peanut.stages.invert import invert
+    from peanut.stages.mask_images import mask_images
     from peanut.stages.moving_objects import MovingObjects
     from peanut.stages.nof_eraser import NOFEraser
+    from peanut.stages.overlay import overlay
     from peanut.stages.p_mask import PMask
     from peanut.stages.per_frame import PerFrame
+    from peanut.stages.resize import resize
     from peanut.stages.sam2_track import Prompt, Sam2Track
     from peanut.stages.sam3_mask import Sam3Mask
     from peanut.stages.ur_net import BasicVSR, URNet
+    from peanut.stages.write_masks import write_masks
     from peanut.video.info import Info, info
-    from peanut.video.mask_stages import grow, invert, mask_images, overlay, resize, side_by_side
     from peanut.video.masks import masks
     from peanut.video.read import read
     from peanut.video.shots import shots
-    from peanut.video.write import write, write_masks
+    from peanut.video.write import write
 
 __version__ = "0.1.0"
 
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
     "BasicVSR": "peanut.stages.ur_net",
     "ColorKey": "peanut.stages.color_key",
-    "DIS": "peanut.stages.flow_estimators",
+    "DIS": "peanut.flow.dis",
     "Enlarge": "peanut.stages.enlarge",
-    "Farneback": "peanut.stages.flow_estimators",
+    "Farneback": "peanut.flow.farneback",
     "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
-    "FlowEstimator": "peanut.stages.flow_estimators",
-    "HornSchunck": "peanut.stages.flow_estimators",
+    "FlowEstimator": "peanut.flow.estimator",
+    "HornSchunck": "peanut.flow.horn_schunck",
     "Info": "peanut.video.info",
-    "LucasKanade": "peanut.stages.flow_estimators",
+    "LucasKanade": "peanut.flow.lucas_kanade",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
-    "NvidiaFlow": "peanut.stages.flow_estimators",
+    "NvidiaFlow": "peanut.flow.nvidia",
     "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
     "Prompt": "peanut.stages.sam2_track",
-    "RAFT": "peanut.stages.flow_estimators",
-    "SPyNetFlow": "peanut.stages.flow_estimators",
+    "RAFT": "peanut.flow.raft",
+    "SPyNetFlow": "peanut.flow.spynet",
     "Sam2Track": "peanut.stages.sam2_track",
     "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
-    "flow_picture": "peanut.stages.flow_estimators",
-    "grow": "peanut.video.mask_stages",
+    "flow_image": "peanut.flow.visualize",
+    "grow": "peanut.stages.grow",
+    "licence": "peanut.licensing",
     "info": "peanut.video.info",
-    "invert": "peanut.video.mask_stages",
-    "mask_images": "peanut.video.mask_stages",
+    "invert": "peanut.stages.invert",
+    "mask_images": "peanut.stages.mask_images",
     "masks": "peanut.video.masks",
-    "overlay": "peanut.video.mask_stages",
+    "overlay": "peanut.stages.overlay",
     "read": "peanut.video.read",
-    "resize": "peanut.video.mask_stages",
+    "resize": "peanut.stages.resize",
     "shots": "peanut.video.shots",
-    "side_by_side": "peanut.video.mask_stages",
     "write": "peanut.video.write",
-    "write_masks": "peanut.video.write",
+    "write_masks": "peanut.stages.write_masks",
 }
 __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "BasicVSR",
+    "Color",
     "ColorKey",
-    "Colour",
     "DIS",
     "Enlarge",
     "Farneback",
@@ -98,6 +103,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "FlowEraser",
     "FlowEstimator",
     "Frame",
+    "FrameStream",
     "HornSchunck",
     "Info",
     "LucasKanade",
@@ -123,11 +129,12 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "URNet",
     "UsageError",
     "fast_paths",
-    "flow_picture",
+    "flow_image",
     "grow",
     "info",
     "invert",
     "keep_memory",
+    "licence",
     "mask_images",
     "masks",
     "merge",

@@ -5,14 +5,17 @@ bounded queues deadlock as soon as their latencies differ.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
+import torch
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.pipeline import FrameStage, Pipeline, Stage, label
+from peanut.frame_stream import FrameStream
+from peanut.labels import label
+from peanut.pipeline import FrameStage, Pipeline, Stage
 from peanut.session import Session
 
 
@@ -30,13 +33,26 @@ class tap(Stage):
 
     side: Pipeline = attrs.field(converter=_branch)
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
         with self.side.session() as session:
             for frame in frames:
                 if session.ended_early is None:
                     session.push(frame)
                 yield frame
-            session.flush(getattr(frames, "error", None))
+            session.flush(frames.error)
+
+    @property
+    def latency(self) -> int:
+        return 0
+
+    @property
+    def memory(self) -> int | None:
+        return None if self.side.memory is None else 1 + self.side.memory
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return self.side.weights
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -69,13 +85,14 @@ class merge(Stage):
     b: Pipeline | None = attrs.field(converter=_branch)
     join: Callable[[Frame, Frame], Frame] = take_mask
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
         with _Arm(self.a) as a, _Arm(self.b) as b:
             for frame in frames:
                 a.push(frame)
                 b.push(frame)
                 yield from self._pairs(a.out, b.out)
-            error = getattr(frames, "error", None)
+            error = frames.error
             for arm in (a, b):
                 arm.flush(error)
                 yield from self._pairs(a.out, b.out)
@@ -94,8 +111,29 @@ class merge(Stage):
         return UsageError(f"merge: frame {frame.index} is missing from the branch {name}; both must give every frame.")
 
     @property
+    def latency(self) -> int | None:
+        told = [branch.latency for branch in self._pipelines]
+        return None if None in told else max(told, default=0)  # type: ignore[type-var]
+
+    @property
+    def memory(self) -> int | None:
+        """What the branches hold, and the frames of the quicker one that wait for the slower."""
+        if self.latency is None or any(branch.memory is None for branch in self._pipelines):
+            return None
+        latencies = [0 if branch is None else branch.latency or 0 for branch in (self.a, self.b)]
+        return sum(branch.memory or 0 for branch in self._pipelines) + max(latencies) - min(latencies) + 1
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return tuple(name for branch in self._pipelines for name in branch.weights)
+
+    @property
     def reads(self) -> tuple[Any, ...]:
-        return tuple(path for branch in (self.a, self.b) if branch is not None for path in branch.reads)
+        return tuple(path for branch in self._pipelines for path in branch.reads)
+
+    @property
+    def _pipelines(self) -> list[Pipeline]:
+        return [branch for branch in (self.a, self.b) if branch is not None]
 
     @property
     def branches(self) -> dict[str, Pipeline | None]:
@@ -104,6 +142,19 @@ class merge(Stage):
     def __str__(self) -> str:
         join = "" if self.join is take_mask else f", join={label(self.join)}"
         return f"merge({self.a}, {self.b}{join})"
+
+
+def side_by_side(a: Frame, b: Frame) -> Frame:
+    """A join for `merge`: `a` on the left and `b` on the right, as the frame of `a` without mask and layers.
+
+    Index, time, shot and source are those of `a`. Raises UsageError if their heights differ.
+    """
+    if a.size[0] != b.size[0]:
+        raise UsageError(
+            f"side_by_side: frame {a.index} is {a.size[0]} pixels high on the left and {b.size[0]} on the right: "
+            "bring one of them to the other's height with resize first."
+        )
+    return Frame(index=a.index, time=a.time, image=torch.cat([a.image, b.image], dim=2), shot=a.shot, source=a.source)
 
 
 class _Arm:

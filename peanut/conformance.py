@@ -24,8 +24,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from peanut.devices import pick_device, place
+from peanut.devices import pick_device, prepare_for_inference
 from peanut.errors import UsageError
+from peanut.frame import Frame
+from peanut.networks.basicvsr import BasicVSR
+from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.sam2 import normalised
+from peanut.networks.samwise import SAMWISE, MemoryBank
+from peanut.networks.spynet import SPyNet
+from peanut.stages.nof_eraser import NOFEraser
 
 Array = npt.NDArray[Any]
 Spec = Mapping[str, Any]
@@ -79,11 +87,9 @@ def load(case: str, folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 def _spynet(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
-    from peanut.networks.spynet import SPyNet
-
     network = SPyNet()
     network.load_state_dict(weights)
-    place(network, device, torch.float32)
+    network = prepare_for_inference(network, device, torch.float32)
     ends = [name.removeprefix("first") for name in arrays if name.startswith("first")]
     pairs = {f"flow{end}": (arrays[f"first{end}"], arrays[f"second{end}"]) for end in ends}
     return {name: network(*(torch.from_numpy(picture).to(device) for picture in pair)) for name, pair in pairs.items()}
@@ -92,11 +98,9 @@ def _spynet(
 def _basicvsr(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
-    from peanut.networks.basicvsr import BasicVSR
-
     network = BasicVSR.like(weights)
     network.load_state_dict(weights)
-    place(network, device, torch.float32)
+    network = prepare_for_inference(network, device, torch.float32)
     frames = torch.from_numpy(arrays["frames"]).to(device)
     centre = len(frames) // 2
     return {"output": network(frames[None])[0, centre : centre + 1, :, ::2, ::2]}
@@ -105,22 +109,18 @@ def _basicvsr(
 def _basicvsr_plusplus(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
-    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
-
     network = BasicVSRPlusPlus.like(weights)
     network.load_state_dict(weights)
-    place(network, device, torch.float32)
+    network = prepare_for_inference(network, device, torch.float32)
     return {"output": network(torch.from_numpy(arrays["frames"]).to(device)[None])[0, :, :, ::2, ::2]}
 
 
 def _e2fgvi(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
-    from peanut.networks.e2fgvi import E2FGVI
-
     network = E2FGVI.like(weights)
     network.load_state_dict(weights)
-    place(network, device, torch.float32)
+    network = prepare_for_inference(network, device, torch.float32)
     if "protocol" in spec:
         return {"completed": _inpainted(network, arrays["frames"], arrays["masks"], device)}
     masked = torch.from_numpy(arrays["masked_frames"]).to(device)[None]
@@ -144,13 +144,10 @@ def _e2fgvi(
 def _samwise(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
-    from peanut.networks.sam2 import normalised
-    from peanut.networks.samwise import SAMWISE, MemoryBank
-
     settings = spec["settings"]
     network = SAMWISE.like(weights, decision_window=settings["cme_decision_window"], correction=settings["switch_mem"])
     network.load_state_dict(weights)
-    place(network, device, torch.float32)
+    network = prepare_for_inference(network, device, torch.float32)
     frames = normalised(torch.from_numpy(arrays["frames"]).to(device))
     h, w = frames.shape[-2:]
     frames = torch.nn.functional.pad(frames, (0, network.image_size - w, 0, network.image_size - h))
@@ -158,7 +155,7 @@ def _samwise(
     out: dict[str, Tensor] = {}
     steps, consulted = [], []
     for first in range(0, len(frames), settings["clip_length"]):
-        clip = network.see(network.stem(frames[first : first + settings["clip_length"]]), prompt)
+        clip = network.encode(network.encode_stem(frames[first : first + settings["clip_length"]]), prompt)
         if not first:
             for number, (visual, text) in enumerate(clip.adapted):
                 out[f"adapter{number}_visual_sample"] = visual.permute(0, 3, 1, 2)[:, ::16, ::8, ::8]
@@ -168,9 +165,9 @@ def _samwise(
             consulted += [first + number] if steps[-1].decision is not None else []
     return {
         **out,
-        "low_res_masks": torch.cat([step.low[:, 0, ::4, ::4] for step in steps]),
+        "low_res_masks": torch.cat([step.low_resolution[:, 0, ::4, ::4] for step in steps]),
         "object_pointers": torch.cat([step.pointer for step in steps]),
-        "early_object_pointers": torch.cat([step.early for step in steps]),
+        "early_object_pointers": torch.cat([step.early_pointer for step in steps]),
         "masks_sample": torch.cat([step.logits[:, 0, :h:6, :w:6] for step in steps]),
         "memory_decisions": torch.cat([step.decision for step in steps if step.decision is not None]),
         "consulted_frames": torch.tensor(consulted),
@@ -179,9 +176,6 @@ def _samwise(
 
 def _inpainted(network: Any, frames: Array, masks: Array, device: torch.device) -> Tensor:
     """The published test protocol over a whole clip, by the stage: n h w 3, uint8."""
-    from peanut.frame import Frame
-    from peanut.stages.nof_eraser import NOFEraser
-
     stage = NOFEraser(
         network, lookahead=len(frames), max_references=None, region="full", device=device, dtype=torch.float32
     )

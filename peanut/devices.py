@@ -1,9 +1,11 @@
 """Where a network runs and how precisely it computes: one place decides both."""
 
+import copy
 import logging
 from collections.abc import Iterator
 from functools import cache
 from itertools import chain
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -12,6 +14,8 @@ from peanut.errors import UsageError
 from peanut.ops.fast_paths import cpu_multiplies
 
 log = logging.getLogger(__name__)
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -22,6 +26,11 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         picked = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise UsageError(
+            f"device must be 'auto', 'cuda' (or 'cuda:1'), 'mps' or 'cpu', got {device!r}: 'auto' takes what there is."
+        ) from error
+    try:
         torch.empty(1, device=picked)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
@@ -61,18 +70,21 @@ def _tell_once(dtype: torch.dtype) -> None:
     log.warning("this processor does not multiply %s: it gains no time here; dtype='auto' takes float32.", name)
 
 
-def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Move a network to its device, for inference, with its weights in `dtype`.
+def prepare_for_inference(network: N, device: torch.device, dtype: torch.dtype | None = None) -> N:
+    """A copy of a network on a device, for inference, with its weights in `dtype` (None: as they are).
 
-    Parts whose class says `exact = True` (a SPyNet: flows are positions) keep their float32.
+    What was given is not touched: the copy has modules of its own, and shares those tensors that are already where and
+    as they should be. Parts whose class says `exact = True` (a SPyNet: flows are positions) keep their float32.
     """
     exact = {id(tensor) for part in network.modules() if getattr(part, "exact", False) for tensor in _tensors_of(part)}
+    prepared: dict[int, Any] = {}
     for tensor in _tensors_of(network):
-        kept = torch.float32 if id(tensor) in exact else dtype
-        tensor.data = tensor.data.to(device, kept if tensor.is_floating_point() else tensor.dtype)
+        kept = torch.float32 if id(tensor) in exact and dtype is not None else dtype
+        data = tensor.detach().to(device, kept if tensor.is_floating_point() else None)
         if device.type == "cuda" and tensor.ndim == 4:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
-    return network.eval().requires_grad_(False)
+            data = data.contiguous(memory_format=torch.channels_last)
+        prepared[id(tensor)] = nn.Parameter(data, requires_grad=False) if isinstance(tensor, nn.Parameter) else data
+    return copy.deepcopy(network, prepared).eval()
 
 
 def _tensors_of(part: nn.Module) -> Iterator[torch.Tensor]:

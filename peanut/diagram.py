@@ -1,13 +1,22 @@
 """A pipeline drawn as a Mermaid graph."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
+from typing import Any, Protocol, runtime_checkable
 
-from peanut.pipeline import Pipeline, label
+from peanut.labels import label
 
 
-def mermaid(pipeline: Pipeline) -> str:
-    """A `graph LR` with one box a stage; branches leave the box before their stage and come back to it."""
+@runtime_checkable
+class Branching(Protocol):
+    """A stage, as far as a drawing needs it: what it runs inside itself."""
+
+    @property
+    def branches(self) -> Mapping[str, Any]: ...
+
+
+def mermaid(pipeline: Any) -> str:
+    """A `graph LR` of a pipeline: one box a stage; branches leave the box before their stage and come back to it."""
     numbers = count()
     lines = ["graph LR"]
 
@@ -17,9 +26,9 @@ def mermaid(pipeline: Pipeline) -> str:
         lines.append(f'    {name}["{shown}"]')
         return name
 
-    def draw(pipeline: Pipeline, before: str | None) -> str:
+    def draw(pipeline: Any, before: str | None) -> str:
         for part in _parts(pipeline):
-            branches = getattr(part, "branches", None)
+            branches = part.branches if isinstance(part, Branching) else {}
             name = box(type(part).__name__ if branches else label(part))
             if before is not None:
                 lines.append(f"    {before} --> {name}")
@@ -33,7 +42,7 @@ def mermaid(pipeline: Pipeline) -> str:
                 before = joined or name
         return before or box("nothing")
 
-    def draw_branch(branch: Pipeline, start: str, title: str) -> str:
+    def draw_branch(branch: Any, start: str, title: str) -> str:
         entry = box(title)
         lines.append(f"    {start} -.-> {entry}")
         return draw(branch, entry)
@@ -42,7 +51,7 @@ def mermaid(pipeline: Pipeline) -> str:
     return "\n".join(lines)
 
 
-def _parts(pipeline: Pipeline) -> Iterator[object]:
+def _parts(pipeline: Any) -> Iterator[Any]:
     if pipeline.source is not None:
         yield pipeline.source
     yield from pipeline.stages

@@ -13,8 +13,8 @@ from torch import Tensor
 
 
 @attrs.frozen
-class Colour:
-    """How a video stores colour, in the numbers of ITU-T H.273 (2 = not stated)."""
+class Color:
+    """How a video stores color, in the numbers of ITU-T H.273 (2 = not stated)."""
 
     matrix: int = 2
     """Matrix coefficients, Y'CbCr to RGB: 1 is BT.709, 5 and 6 BT.601, 9 BT.2020, 0 RGB itself."""
@@ -46,8 +46,8 @@ class Source:
     """Frames per second, the average where it varies; None: not known."""
     frames: int | None = None
     """How many frames are expected to come; None: not known or without an end."""
-    colour: Colour | None = None
-    """How the source stores its colours; None for pictures that are stored as RGB."""
+    color: Color | None = None
+    """How the source stores its colors; None for pictures that are stored as RGB."""
     rotation: int = 0
     """Degrees counter-clockwise by which the stored pictures were turned; the frames are upright already."""
 

@@ -3,49 +3,73 @@
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, overload
 
 import attrs
+from tqdm.auto import tqdm
 
 from peanut.buffers import prefetch as prefetch_items
+from peanut.diagram import mermaid
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
+from peanut.labels import label, with_settings
 from peanut.run import Link, Run, Statistics
-
-if TYPE_CHECKING:
-    from peanut.session import Session
+from peanut.session import Session
 
 P = ParamSpec("P")
 
 
 class FrameStage(Protocol):
-    """What a stage is: any callable from an iterator of frames to an iterator of frames."""
+    """What a stage is: any callable from a stream of frames to an iterator of frames."""
 
-    def __call__(self, frames: Iterator[Frame], /) -> Iterable[Frame]: ...
+    def __call__(self, frames: FrameStream, /) -> Iterable[Frame]: ...
 
 
 class Stage(ABC):
-    """Base class of stages with settings: an attrs class with `__call__(self, frames)`; gives it `|`.
+    """Base class of stages with settings: an attrs class with `__call__(self, frames)`; gives it `|`, `run` and more.
 
     What a run knows lives in the iterator that `__call__` returns, never in the stage: one stage can run many times at
-    once. The iterator that a stage receives has `.error` (None, or what ended it early) and `.pushed` (True in a
-    session, where a stage must not run ahead).
+    once. What a graph must know of a stage, the stage tells by the properties below, as attributes of its class where
+    they are the same for all settings.
     """
 
     drops: bool = False
     """True: frames are left out, or the end comes before that of the input, on purpose; the log says nothing then."""
+    needs_masks: bool = False
+    """True: every frame must have a mask when it comes."""
+
+    @property
+    def latency(self) -> int | None:
+        """Frames that must arrive after a frame before it comes out, at most; None: that depends on the frames."""
+        return None
+
+    @property
+    def memory(self) -> int | None:
+        """Frames that are held at once, at most; None: that depends on the frames."""
+        return None
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The published weights that it computes with: names in the table of `peanut weights list`."""
+        return ()
 
     @property
     def reads(self) -> tuple[Any, ...]:
         """Paths and file objects that the stage reads while frames run: `write` does not replace them."""
         return ()
 
+    @property
+    def branches(self) -> "Mapping[str, Pipeline | None]":
+        """Pipelines that the stage runs inside itself; None is a branch that leaves the frames as they are."""
+        return {}
+
     @abstractmethod
-    def __call__(self, frames: Iterator[Frame], /) -> Iterator[Frame]:
+    def __call__(self, frames: FrameStream, /) -> Iterator[Frame]:
         """The frames that come out when `frames` go in."""
 
-    def __or__(self, other: "FrameStage") -> "Pipeline":
+    def __or__(self, other: FrameStage) -> "Pipeline":
         return Pipeline(stages=_flat(self)) | other
 
     def __ror__(self, other: Iterable[Frame]) -> "Pipeline":
@@ -53,22 +77,40 @@ class Stage(ABC):
             raise UsageError(f"{label(self)} reads frames, and {label(other)} on its left gives none.")
         return Pipeline(source=other, stages=_flat(self))
 
+    def run(self, *, progress: bool = True) -> Statistics:
+        """As `Pipeline.run`; raises UsageError unless it begins with a source."""
+        return Pipeline(stages=_flat(self)).run(progress=progress)
 
-_Function = Callable[Concatenate[Iterator[Frame], P], Iterator[Frame]]
+    def session(self, fps: float = 25) -> Session:
+        """As `Pipeline.session`."""
+        return Pipeline(stages=_flat(self)).session(fps)
+
+    def mermaid(self) -> str:
+        """As `Pipeline.mermaid`."""
+        return Pipeline(stages=_flat(self)).mermaid()
+
+    def __str__(self) -> str:
+        return with_settings(self) if attrs.has(type(self)) else type(self).__name__
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_Function = Callable[Concatenate[FrameStream, P], Iterator[Frame]]
 
 
 class _Unbuilt(Generic[P]):
     """What `@stage` makes of a generator function: called with its settings it gives the stage."""
 
-    def __init__(self, function: _Function[P], drops: bool) -> None:
-        self.function, self.drops = function, drops
+    def __init__(self, function: _Function[P], told: Mapping[str, Any]) -> None:
+        self.function, self.told = function, told
         functools.update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Stage":
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Stage:
         bound = inspect.signature(self.function).bind(None, *args, **kwargs)
         settings = dict(list(bound.arguments.items())[1:])
-        name, run = self.function.__name__, lambda frames: self.function(frames, *args, **kwargs)
-        return _FunctionStage(run, name, settings, self.drops)
+        name, apply = self.function.__name__, lambda frames: self.function(frames, *args, **kwargs)
+        return _FunctionStage(apply=apply, name=name, settings=settings, **self.told)
 
     def __or__(self, other: Any) -> NoReturn:
         _refuse_unbuilt(self.function.__name__)
@@ -76,15 +118,20 @@ class _Unbuilt(Generic[P]):
     __ror__ = __or__
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, kw_only=True)
 class _FunctionStage(Stage):
-    run: Callable[[Iterator[Frame]], Iterator[Frame]]
+    """A stage of a function. What it tells a graph was told to `@stage`."""
+
+    apply: Callable[[FrameStream], Iterable[Frame]]
     name: str
     settings: dict[str, Any]
     drops: bool = False
+    needs_masks: bool = False
+    latency: int | None = None
+    memory: int | None = None
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        return self.run(frames)
+    def __call__(self, frames: FrameStream) -> Iterator[Frame]:
+        return iter(self.apply(frames))
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.settings.items())})"
@@ -93,13 +140,16 @@ class _FunctionStage(Stage):
 @overload
 def stage(function: _Function[P], /) -> _Unbuilt[P]: ...
 @overload
-def stage(*, drops: bool) -> Callable[[_Function[P]], _Unbuilt[P]]: ...
-def stage(function: _Function[P] | None = None, /, *, drops: bool = False) -> Any:
+def stage(
+    *, drops: bool = False, needs_masks: bool = False, latency: int | None = None, memory: int | None = None
+) -> Callable[[_Function[P]], _Unbuilt[P]]: ...
+def stage(function: _Function[P] | None = None, /, **told: Any) -> Any:
     """Make a stage from a generator function whose first parameter is the frames and whose others are settings.
 
     drops: the stage leaves frames out, or ends before its input, on purpose; otherwise the log has a line about it.
+    needs_masks, latency, memory: what the stage tells a graph, as the properties of `Stage` of these names.
 
-    >>> @stage(drops=True)
+    >>> @stage(drops=True, latency=0, memory=1)
     ... def every(frames, n=2):
     ...     for frame in frames:
     ...         if frame.index % n == 0:
@@ -108,40 +158,12 @@ def stage(function: _Function[P] | None = None, /, *, drops: bool = False) -> An
     every(n=3) | every()
     """
     if function is None:
-        return lambda function: _Unbuilt(function, drops)
-    return _Unbuilt(function, drops)
+        return lambda function: _Unbuilt(function, told)
+    return _Unbuilt(function, told)
 
 
 def _refuse_unbuilt(name: str) -> NoReturn:
     raise UsageError(f"{name} is used without its brackets: write {name}(), with its settings in them.")
-
-
-def label(stage: Any) -> str:
-    """How a stage is shown: as it says itself, or its name with those settings that are not the default."""
-    kind: Any = type(stage)
-    if attrs.has(kind) and kind.__str__ is not object.__str__:
-        return str(stage)
-    if attrs.has(kind):
-        fields = [field for field in attrs.fields(kind) if field.init and field.repr]
-        shown = [(field, getattr(stage, field.name)) for field in fields]
-        told = [
-            f"{field.alias}={_brief(value)}" for field, value in shown if repr(value) != repr(_default(field, stage))
-        ]
-        return f"{type(stage).__name__}({', '.join(told)})"
-    return str(getattr(stage, "__name__", kind.__name__))
-
-
-def _brief(value: Any) -> str:
-    """A value in one line: of a network, what it is."""
-    text = repr(value)
-    return f"{type(value).__name__}(...)" if "\n" in text else text
-
-
-def _default(field: "attrs.Attribute[Any]", stage: Any) -> Any:
-    default: Any = field.default
-    if not isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-        return default
-    return default.factory(stage) if default.takes_self else default.factory()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -169,9 +191,30 @@ class Pipeline(Stage):
         return super().__ror__(other)
 
     @property
+    def latency(self) -> int | None:
+        """The sum of its stages' latencies; None if one does not tell."""
+        return _sum([stage.latency if isinstance(stage, Stage) else None for stage in self.stages])
+
+    @property
+    def memory(self) -> int | None:
+        """The sum of what its stages hold; None if one does not tell."""
+        return _sum([stage.memory if isinstance(stage, Stage) else None for stage in self.stages])
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Those of all its stages, branches included, each once."""
+        return tuple(dict.fromkeys(name for stage in self._told for name in stage.weights))
+
+    @property
     def reads(self) -> tuple[Any, ...]:
         """What its source and its stages read."""
-        return tuple(path for part in (self.source, *self.stages) for path in getattr(part, "reads", ()))
+        own = getattr(self.source, "reads", ())
+        return (*own, *(path for stage in self._told for path in stage.reads))
+
+    @property
+    def _told(self) -> Iterator[Stage]:
+        """The stages that tell something of themselves."""
+        return (stage for stage in self.stages if isinstance(stage, Stage))
 
     def __iter__(self) -> Run:
         if self.source is None:
@@ -184,12 +227,14 @@ class Pipeline(Stage):
         return self._run(frames)
 
     def _run(self, source: Iterable[Frame]) -> Run:
-        links = [Link(label(source), lambda: source, above=source)]
+        first = FrameStream.of(source) if isinstance(source, FrameStream) else None
+        links = [Link(label(source), lambda: source, first, reads=getattr(source, "reads", ()))]
         for stage in self.stages:
             above = links[-1]
-            drops, reads = isinstance(stage, Stage) and stage.drops, getattr(stage, "reads", ())
-            links.append(Link(label(stage), functools.partial(stage, above), above, drops, reads))
-            above._below = links[-1].statistics
+            told: dict[str, Any] = {}
+            if isinstance(stage, Stage):
+                told = {"drops": stage.drops, "reads": stage.reads, "past": _past(stage)}
+            links.append(Link(label(stage), functools.partial(stage, above), above, **told))
         return Run(links)
 
     def run(self, *, progress: bool = True) -> Statistics:
@@ -197,8 +242,6 @@ class Pipeline(Stage):
 
         Raises UsageError or StageError if a stage failed, after what was finished has been written.
         """
-        from tqdm import tqdm
-
         run = iter(self)
         with run, tqdm(unit=" frames", disable=None if progress else True) as bar:
             for frame in run:
@@ -208,30 +251,36 @@ class Pipeline(Stage):
                     bar.set_postfix_str(f"slowest: {run.statistics.slowest.name}", refresh=False)
         return run.statistics
 
-    def session(self, fps: float = 25) -> "Session":
+    def session(self, fps: float = 25) -> Session:
         """Push frames instead of pulling them: `with pipeline.session(fps=25) as session: session.push(frame)`.
 
-        fps times pictures that are pushed without a time of their own.
+        fps times images that are pushed without a time of their own. Raises UsageError if it has a source of its own.
         """
-        from peanut.session import Session
-
+        if self.source is not None:
+            raise UsageError(f"a session pushes its own frames; leave the source away from {self}")
         return Session(self, fps)
 
     def mermaid(self) -> str:
         """The graph as a Mermaid diagram, branches included."""
-        from peanut.diagram import mermaid
-
         return mermaid(self)
 
     def __str__(self) -> str:
         parts = self.stages if self.source is None else (self.source, *self.stages)
         return " | ".join(label(part) for part in parts)
 
-    __repr__ = __str__
-
 
 def _flat(stage: Any) -> tuple[FrameStage, ...]:
     return stage.stages if isinstance(stage, Pipeline) else (stage,)
+
+
+def _sum(told: list[int | None]) -> int | None:
+    known = [number for number in told if number is not None]
+    return sum(known) if len(known) == len(told) else None
+
+
+def _past(stage: Stage) -> int:
+    """How many frames a stage holds that came out already; 0 if it does not tell."""
+    return 0 if stage.memory is None or stage.latency is None else max(0, stage.memory - stage.latency - 1)
 
 
 def prefetch(n: int = 4) -> Stage:
@@ -243,7 +292,7 @@ def prefetch(n: int = 4) -> Stage:
     if n < 1:
         raise UsageError(f"prefetch: n must be at least 1, got {n}.")
 
-    def run(frames: Iterator[Frame]) -> Iterator[Frame]:
-        return frames if getattr(frames, "pushed", False) else prefetch_items(frames, n)
+    def run(frames: FrameStream) -> Iterator[Frame]:
+        return frames if frames.pushed else prefetch_items(frames, n)
 
-    return _FunctionStage(run, "prefetch", {"n": n})
+    return _FunctionStage(apply=run, name="prefetch", settings={"n": n}, latency=0, memory=n + 1)

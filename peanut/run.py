@@ -17,6 +17,7 @@ import attrs
 
 from peanut.errors import StageError, UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.order import BEFORE_ALL, check_order
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ class StageStatistics:
     frames_out: int = 0
     seconds_with_input: float = attrs.field(default=0.0, repr=False)
     seconds_of_input: float = attrs.field(default=0.0, repr=False)
-    most_held: int = 0
+    past: int = attrs.field(default=0, repr=False)
+    """How many frames the stage says it keeps that came out already: the past of its window."""
+    most_waiting: int = attrs.field(default=0, repr=False)
     """The most frames consumed at one time that lay beyond the last frame that came out."""
     last_in: int | None = None
     last_out: int | None = None
@@ -45,13 +48,18 @@ class StageStatistics:
 
     @property
     def held(self) -> int:
-        """Frames consumed that lie beyond the last frame that came out, now."""
-        return len(self._waiting)
+        """Frames in the stage, now: those consumed that have not come out, and of the others those that it keeps."""
+        return min(self.frames_in, len(self._waiting) + self.past)
+
+    @property
+    def most_held(self) -> int:
+        """As `held`, the most at one time."""
+        return min(self.frames_in, self.most_waiting + self.past)
 
     @property
     def latency(self) -> int:
         """Frames that had to arrive after a frame before it came out, at most."""
-        return max(0, self.most_held - 1)
+        return max(0, self.most_waiting - 1)
 
 
 @attrs.frozen
@@ -89,8 +97,12 @@ class _Unchecked:
 _UNCHECKED = _Unchecked()
 
 
-class Link:
-    """The frames between two stages, as the lower one reads them."""
+class Link(FrameStream):
+    """The frames between two stages, as the lower one reads them.
+
+    name: of the stage that gives them. make: begins it. above: what that stage reads, None for most sources.
+    drops, reads, past: what the stage tells.
+    """
 
     __slots__ = (
         *("_above", "_below", "_checked", "_drops", "_error", "_items", "_make", "_pull", "_time"),
@@ -101,18 +113,19 @@ class Link:
         self,
         name: str,
         make: Callable[[], Iterable[Frame]],
-        above: Any,
+        above: FrameStream | None,
         drops: bool = False,
         reads: tuple[Any, ...] = (),
+        past: int = 0,
     ) -> None:
-        self.statistics = StageStatistics(name)
-        self.pushed: bool = getattr(above, "pushed", False)
-        """True in a session: frames come when the caller pushes them, and no stage may run ahead."""
+        self.statistics = StageStatistics(name, past=past)
+        self.pushed: bool = above is not None and above.pushed
         self.ended_early = False
         """True if the stage ended by itself, before the frames that it reads did."""
-        self.reads: tuple[Any, ...] = (*getattr(above, "reads", ()), *reads)
-        """Files that the stages down to this one read, as far as they say: none of them may be written over."""
+        self.reads: tuple[Any, ...] = reads if above is None else (*above.reads, *reads)
         self._above = above
+        if isinstance(above, Link):
+            above._below = self.statistics
         self._below: StageStatistics | None = None
         self._drops = drops
         self._time = BEFORE_ALL  # of the last frame
@@ -173,8 +186,8 @@ class Link:
             below.last_in = index
             waiting = below._waiting
             waiting.append(index)
-            if len(waiting) > below.most_held:
-                below.most_held = len(waiting)
+            if len(waiting) > below.most_waiting:
+                below.most_waiting = len(waiting)
         return frame
 
     def _end(self) -> None:
@@ -191,8 +204,7 @@ class Link:
 
     @property
     def error(self) -> BaseException | None:
-        """What ended these frames early; None while they run and when they ended by themselves."""
-        above: BaseException | None = getattr(self._above, "error", None)
+        above = None if self._above is None else self._above.error
         return above if above is not None else self._error
 
     def _fail(self, error: Exception) -> None:

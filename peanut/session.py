@@ -1,7 +1,7 @@
 """Pushing frames into a pipeline instead of pulling them out of it: webcams, servers, branches."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from queue import SimpleQueue
@@ -16,20 +16,21 @@ from torch import Tensor
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.order import BEFORE_ALL, check_order
-from peanut.pipeline import Pipeline
 from peanut.run import Run, Statistics
 
 _END, _CLOSE = object(), object()
 
 
-class _Feed(Iterator[Frame]):
+class _Feed(FrameStream):
     """What the pipeline reads in a session: asking for a frame hands the turn to the caller."""
 
+    error: BaseException | None = None
     pushed = True
+    reads = ()
 
     def __init__(self) -> None:
-        self.error: BaseException | None = None
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.asked: SimpleQueue[None] = SimpleQueue()
         self._ended = False
@@ -51,7 +52,7 @@ class _Feed(Iterator[Frame]):
 class _Work:
     """What the thread of a session does. It does not know the session, which can be dropped while the thread waits."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Callable[[FrameStream], Run]) -> None:
         self.feed = _Feed()
         self.run: Run = pipeline(self.feed)
         self.out: list[Frame] = []
@@ -103,12 +104,10 @@ class Session:
     time take turns. Leaving `with` without `flush`, or by an exception, closes without flushing, after the frame in
     work; so does dropping the session.
 
-    Raises UsageError if the pipeline has a source of its own.
+    pipeline: one without a source; `pipeline.session(fps)` makes its session. fps: times images that have no time.
     """
 
-    def __init__(self, pipeline: Pipeline, fps: float = 25) -> None:
-        if pipeline.source is not None:
-            raise UsageError(f"a session pushes its own frames; leave the source away from {pipeline}")
+    def __init__(self, pipeline: Callable[[FrameStream], Run], fps: float = 25) -> None:
         if not 0 < fps < float("inf"):
             raise UsageError(f"session: fps must be above 0, got {fps}.")
         self.fps = Fraction(fps).limit_denominator(1001)

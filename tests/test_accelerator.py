@@ -108,7 +108,7 @@ def test_p_mask():
 
 
 def test_flow_estimators():
-    from peanut.stages.flow_estimators import SPyNetFlow
+    from peanut.flow.spynet import SPyNetFlow
 
     first, second = (255 * clip(2, (64, 64))).to(torch.uint8)
     on_cpu, on_device = (SPyNetFlow(narrow(BasicVSRPlusPlus).spynet, device=device) for device in ("cpu", DEVICE))

@@ -21,7 +21,7 @@ def process(*words, **more):
 def run(monkeypatch, capsys):
     """What a command prints, and how it ends."""
     monkeypatch.setattr(peanut, "keep_memory", lambda: False)  # options and handlers are the process's
-    monkeypatch.setattr("peanut.cli.end_as_by_ctrl_c", lambda: None)
+    monkeypatch.setattr("peanut.cli.app.end_as_by_ctrl_c", lambda: None)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["peanut", *map(str, words)])

@@ -1,4 +1,4 @@
-"""Masking by colour."""
+"""Masking by color."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ COLORS = st.tuples(*[st.integers(0, 255)] * 3)
 
 
 def picture(*colors):
-    """A frame one pixel high, of these colours."""
+    """A frame one pixel high, of these colors."""
     image = torch.tensor(colors, dtype=torch.uint8).T.reshape(3, 1, -1).contiguous()
     return Frame(index=3, time=Fraction(3, 25), image=image, mask=torch.ones(1, len(colors), dtype=torch.bool))
 
@@ -27,7 +27,7 @@ def found(stage, *colors):
 
 
 def dimmed(color, share):
-    """The colour under `share` of the light, by the curve of sRGB (IEC 61966-2-1)."""
+    """The color under `share` of the light, by the curve of sRGB (IEC 61966-2-1)."""
     light = [value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in color]
     out = [12.92 * x * share if x * share <= 0.0031308 else 1.055 * (x * share) ** (1 / 2.4) - 0.055 for x in light]
     return tuple(round(255 * value) for value in out)
@@ -48,7 +48,7 @@ def test_oklab_has_its_known_values(color, expected):
 
 
 @given(color=COLORS)
-def test_a_colour_is_near_itself_however_it_is_written(color):
+def test_a_color_is_near_itself_however_it_is_written(color):
     written = "#{:02x}{:02X}{:02x}".format(*color)
     for stage in (peanut.ColorKey(color), peanut.ColorKey(written), peanut.ColorKey(color, 0.001, lightness=0.001)):
         assert stage.color == color
@@ -77,7 +77,7 @@ def test_who_stands_before_a_screen_does_not_count(name):
     assert found(peanut.ColorKey(name), NAMES[name], opposite) == [True, False]
 
 
-def test_lightness_decides_where_there_is_no_colour():
+def test_lightness_decides_where_there_is_no_color():
     greys = [(240, 240, 240), (128, 128, 128), (10, 10, 10)]
     assert found(peanut.ColorKey((255, 255, 255), lightness=0.1), *greys) == [True, False, False]
     assert found(peanut.ColorKey((0, 0, 0), lightness=0.2), *greys) == [False, False, True]
@@ -120,9 +120,9 @@ def test_only_the_mask_changes():
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: peanut.ColorKey("gren"), "no colour called 'gren', did you mean 'green'? Known: blue, green."),
-        (lambda: peanut.ColorKey("#12345"), "ColorKey: a colour with # is written '#rrggbb', got '#12345'."),
-        (lambda: peanut.ColorKey((0, 0, 256)), "ColorKey: the parts of a colour are 0 to 255, got (0, 0, 256)."),
+        (lambda: peanut.ColorKey("gren"), "no color called 'gren', did you mean 'green'? Known: blue, green."),
+        (lambda: peanut.ColorKey("#12345"), "ColorKey: a color with # is written '#rrggbb', got '#12345'."),
+        (lambda: peanut.ColorKey((0, 0, 256)), "ColorKey: the parts of a color are 0 to 255, got (0, 0, 256)."),
         (
             lambda: peanut.ColorKey((0, 1)),
             "ColorKey: color must be (r, g, b), '#rrggbb' or one of green, blue, got (0, 1).",

@@ -25,7 +25,7 @@ def nof(**settings):
 
 ERASERS = {
     "flow": FlowEraser,
-    "flow live": lambda: FlowEraser(preset="live"),
+    "flow fast": lambda: FlowEraser(preset="fast"),
     "telea": PerFrame,
     "navier-stokes": lambda: PerFrame("navier-stokes"),
     "module": lambda: PerFrame(Fills(), device="cpu"),

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from peanut import UsageError
-from peanut.devices import multiplies_bfloat16, pick_device, pick_dtype, place
+from peanut.devices import multiplies_bfloat16, pick_device, pick_dtype, prepare_for_inference
 from peanut.networks.basicvsr import BasicVSR
 
 CPU = torch.device("cpu")
@@ -25,7 +25,7 @@ def test_what_is_not_there_is_said():
 def test_flow_weights_lose_nothing():
     network = BasicVSR(4, 1)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    place(network, CPU, torch.bfloat16)
+    network = prepare_for_inference(network, CPU, torch.bfloat16)
     for name, tensor in network.state_dict().items():
         exact = name.startswith("spynet.")
         assert tensor.dtype == (torch.float32 if exact else torch.bfloat16)

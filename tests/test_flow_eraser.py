@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from peanut import UsageError
+from peanut.flow.dis import DIS
 from peanut.frame import Frame
-from peanut.ops.morphology import grown
 from peanut.stages.flow_eraser import FlowEraser
-from peanut.stages.flow_estimators import DIS
-from peanut.stages.flow_sources import PRESETS, Scene, sources
+from peanut.vision.morphology import grown
+from peanut.windows.candidates import PRESETS, Scene, sources
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
@@ -47,7 +47,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2))))
 
 
-@pytest.mark.parametrize("preset", ["quality", "live"])
+@pytest.mark.parametrize("preset", ["quality", "fast"])
 def test_what_was_behind_a_moving_hole_is_back(preset):
     truth, masks = panning(12), square(12, 72, 96, speed=5)
     erased = list(FlowEraser(preset=preset)(iter(clip(truth, masks))))
@@ -103,7 +103,7 @@ def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
     masks = np.zeros(truth.shape[:3], bool)
     masks[:, 62:98, 90:140] = True
     erased = list(FlowEraser()(iter(clip(truth, masks))))
-    smooth = list(FlowEraser(preset="live")(iter(clip(truth, masks))))
+    smooth = list(FlowEraser(preset="fast")(iter(clip(truth, masks))))
     for frame, plain, true, mask in zip(erased, smooth, truth, masks, strict=True):
         assert psnr(frame.numpy()[mask], true[mask]) > 30 > psnr(plain.numpy()[mask], true[mask])
         assert (frame.layers["filled_from"].numpy()[mask] == -1).all()
@@ -176,7 +176,7 @@ def test_the_same_frames_give_the_same_pixels():
     assert all(torch.equal(a.image, b.image) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize(("preset", "usual"), [("quality", "medium"), ("live", "fast")])
+@pytest.mark.parametrize(("preset", "usual"), [("quality", "medium"), ("fast", "fast")])
 def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, usual):
     asked = []
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from torchvision.models.optical_flow import raft_small
 
 import peanut
-from peanut import DIS, RAFT, Farneback, HornSchunck, LucasKanade, NvidiaFlow, SPyNetFlow, UsageError, flow_picture
+from peanut import DIS, RAFT, Farneback, HornSchunck, LucasKanade, NvidiaFlow, SPyNetFlow, UsageError, flow_image
+from peanut.flow.visualize import STEPS, WHEEL
 from peanut.networks.spynet import SPyNet
 from peanut.ops.warp import warp
-from peanut.stages.flow_estimators import STEPS, WHEEL
 
 H, W = 96, 128
 CLASSICAL = [DIS(), Farneback(), LucasKanade(), HornSchunck()]
@@ -131,7 +131,7 @@ def test_our_own_two_find_any_shift(right, down):
 def network_of(kind):
     torch.manual_seed(0)
     if kind is RAFT:
-        return RAFT(weights=raft_small(weights=None), updates=2, device="cpu")
+        return RAFT(model=raft_small(weights=None), updates=2, device="cpu")
     return SPyNetFlow(SPyNet(), device="cpu")
 
 
@@ -151,7 +151,7 @@ def test_raft_sees_what_torchvision_asks_for(one_thread):
     network = raft_small(weights=None).eval()
     with torch.no_grad():
         expected = network(image[None] / 127.5 - 1, other[None] / 127.5 - 1, num_flow_updates=3)[-1][0]
-    torch.testing.assert_close(RAFT(weights=network, updates=3, device="cpu")(image, other), expected)
+    torch.testing.assert_close(RAFT(model=network, updates=3, device="cpu")(image, other), expected)
 
 
 def test_spynet_is_the_network_of_the_erasers(one_thread):
@@ -201,17 +201,17 @@ def test_pictures_that_do_not_fit_are_named(estimator, other, sentence):
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: DIS("quick"), "no preset called 'quick'"),
-        (lambda: Farneback(levels=0), "Farneback: levels must be a whole number from 1, got 0."),
-        (lambda: LucasKanade(radius=0), "LucasKanade: radius must be a whole number from 1, got 0."),
-        (lambda: LucasKanade(damping=float("nan")), "LucasKanade: damping must be a number from 0.01, got nan."),
-        (lambda: HornSchunck(smoothness=-1), "HornSchunck: smoothness must be a number from 0.1, got -1."),
-        (lambda: HornSchunck(warps="5"), "HornSchunck: warps must be a whole number from 1, got '5'."),
-        (lambda: HornSchunck(smoothness=float("inf")), "HornSchunck: smoothness must be a number from 0.1, got inf."),
-        (lambda: RAFT(updates=1.5), "RAFT: updates must be a whole number from 1, got 1.5."),
-        (lambda: SPyNetFlow(raft_small(weights=None)), "SPyNetFlow: model must be a SPyNet, got RAFT."),
+        (lambda: DIS("quick"), "DIS: preset must be 'ultrafast', 'fast' or 'medium', got 'quick'."),
+        (lambda: Farneback(levels=0), "Farneback: levels must be at least 1, got 0."),
+        (lambda: LucasKanade(radius=0), "LucasKanade: radius must be at least 1, got 0."),
+        (lambda: LucasKanade(damping=float("nan")), "LucasKanade: damping must be at least 0.01, got nan."),
+        (lambda: HornSchunck(smoothness=-1), "HornSchunck: smoothness must be at least 0.1, got -1."),
+        (lambda: HornSchunck(warps="5"), "HornSchunck: warps must be a whole number, at least 1, got '5'."),
+        (lambda: HornSchunck(smoothness=float("inf")), "HornSchunck: smoothness must be at least 0.1, got inf."),
+        (lambda: RAFT(updates=1.5), "RAFT: updates must be a whole number, at least 1, got 1.5."),
+        (lambda: SPyNetFlow(raft_small(weights=None)), "SPyNetFlow: model must be a SPyNet; got a RAFT"),
         (lambda: SPyNetFlow("spynet-red"), "no weights called 'spynet-red', did you mean 'spynet-reds4'?"),
-        (lambda: RAFT(weights="C_T_V9"), "no weights of RAFT called 'C_T_V9'"),
+        (lambda: RAFT(model="C_T_V9"), "no weights of RAFT called 'C_T_V9'"),
         (lambda: NvidiaFlow(grid=3), "NvidiaFlow: grid must be 1, 2 or 4, got 3."),
     ],
 )
@@ -237,7 +237,7 @@ def test_raft_with_a_broken_file_says_so(tmp_path, monkeypatch, held):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "raft_small_C_T_V2-01064c6d.pth").write_bytes(held)
-    with pytest.raises(UsageError, match=r"put the file there, or give weights= a network\.$") as caught:
+    with pytest.raises(UsageError, match=r"put the file there, or give model= a network\.$") as caught:
         RAFT()
     assert caught.value.__cause__ is not None
 
@@ -253,69 +253,69 @@ def test_nvidias_engine_is_refused_where_it_is_not():
 
 def test_estimators_are_values():
     assert DIS("fast") == DIS(preset="fast") != DIS()
-    assert repr(network_of(RAFT)) == "RAFT(small=True, weights=..., updates=2, device='cpu')"
+    assert repr(network_of(RAFT)) == "RAFT(small=True, model=..., updates=2, device='cpu')"
     assert repr(HornSchunck()) == "HornSchunck(smoothness=12.0, warps=5, iterations=15)"
 
 
-def colour(right, down, largest=None):
-    return flow_picture(torch.tensor([[[float(right)]], [[float(down)]]]), largest)[:, 0, 0].tolist()
+def color(right, down, largest=None):
+    return flow_image(torch.tensor([[[float(right)]], [[float(down)]]]), largest)[:, 0, 0].tolist()
 
 
 def test_no_motion_is_white():
-    assert flow_picture(torch.zeros(2, 3, 4)).eq(255).all()
-    assert flow_picture(torch.zeros(2, 3, 4), 5).eq(255).all()
-    assert flow_picture(torch.zeros(2, 0, 4)).shape == (3, 0, 4)
+    assert flow_image(torch.zeros(2, 3, 4)).eq(255).all()
+    assert flow_image(torch.zeros(2, 3, 4), 5).eq(255).all()
+    assert flow_image(torch.zeros(2, 0, 4)).shape == (3, 0, 4)
 
 
 def test_the_corners_of_the_wheel_are_pure():
-    for colours, steps in zip(WHEEL, np.cumsum((0, *STEPS)), strict=True):
+    for colors, steps in zip(WHEEL, np.cumsum((0, *STEPS)), strict=True):
         angle = 2 * np.pi * steps / sum(STEPS)
-        assert colour(np.cos(angle), np.sin(angle)) == pytest.approx(colours, abs=1)
+        assert color(np.cos(angle), np.sin(angle)) == pytest.approx(colors, abs=1)
 
 
 def test_right_is_red_down_yellow_left_blue_and_green_up_violet():
-    assert colour(1, 0) == [255, 0, 0]
-    red, green, blue = colour(0, 1)
+    assert color(1, 0) == [255, 0, 0]
+    red, green, blue = color(0, 1)
     assert min(red, green) > 200 > 10 > blue
-    red, green, blue = colour(-1, 0)
+    red, green, blue = color(-1, 0)
     assert min(green, blue) > 100 > 10 > red
-    red, green, blue = colour(0, -1)
+    red, green, blue = color(0, -1)
     assert blue == 255 > red > 50 > green
 
 
 @given(angle=st.floats(0, 6.28), share=st.floats(0.1, 1), largest=st.floats(0.5, 50))
 def test_hue_is_direction_and_paleness_shortness(angle, share, largest):
     vector = np.array([np.cos(angle), np.sin(angle)]) * largest * 0.999  # not longer by rounding
-    full, part = (np.array(colour(*(vector * length), largest), float) for length in (1, share))
+    full, part = (np.array(color(*(vector * length), largest), float) for length in (1, share))
     assert part == pytest.approx(255 - share * (255 - full), abs=1.5)
 
 
 def test_longer_than_the_largest_is_darker_and_no_number_black():
-    assert colour(4, 0, largest=2) == [191, 0, 0]
-    assert colour(float("nan"), 0) == colour(0, float("inf")) == [0, 0, 0]
+    assert color(4, 0, largest=2) == [191, 0, 0]
+    assert color(float("nan"), 0) == color(0, float("inf")) == [0, 0, 0]
 
 
 @given(seed=st.integers(0, 9), scale=st.floats(0.01, 100))
 @settings(max_examples=20)
 def test_the_longest_vector_sets_the_scale(seed, scale):
     flow = torch.randn(2, 5, 6, generator=torch.manual_seed(seed))
-    picture = flow_picture(flow * scale)
+    picture = flow_image(flow * scale)
     assert (picture.dtype, picture.shape) == (torch.uint8, (3, 5, 6))
-    assert (picture.int() - flow_picture(flow, flow.norm(dim=0).max().item()).int()).abs().float().mean() < 5
+    assert (picture.int() - flow_image(flow, flow.norm(dim=0).max().item()).int()).abs().float().mean() < 5
 
 
 @pytest.mark.parametrize(
     ("flow", "largest", "sentence"),
     [
-        (torch.zeros(3, 4, 4), None, r"flow_picture: a flow must be 2 h w, got \(3, 4, 4\)\."),
-        (torch.zeros(2, 4), None, r"flow_picture: a flow must be 2 h w, got \(2, 4\)\."),
-        (torch.zeros(2, 4, 4), 0, r"flow_picture: largest must be above 0, got 0\."),
-        (torch.zeros(2, 4, 4), float("nan"), r"flow_picture: largest must be above 0, got nan\."),
+        (torch.zeros(3, 4, 4), None, r"flow_image: a flow must be 2 h w, got \(3, 4, 4\)\."),
+        (torch.zeros(2, 4), None, r"flow_image: a flow must be 2 h w, got \(2, 4\)\."),
+        (torch.zeros(2, 4, 4), 0, r"flow_image: largest must be above 0, got 0\."),
+        (torch.zeros(2, 4, 4), float("nan"), r"flow_image: largest must be above 0, got nan\."),
     ],
 )
 def test_flows_that_cannot_be_drawn_are_named(flow, largest, sentence):
     with pytest.raises(UsageError, match=sentence):
-        flow_picture(flow, largest)
+        flow_image(flow, largest)
 
 
 def test_a_function_is_an_estimator():

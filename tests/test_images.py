@@ -30,7 +30,7 @@ def save(path, rgb: np.ndarray) -> None:
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twelve pictures, made in no order; number n is of colour (n, 2n, 3n)."""
+    """Twelve pictures, made in no order; number n is of color (n, 2n, 3n)."""
     for number in random.Random(1).sample(range(12), 12):
         save(tmp_path / f"shot{number}.png", picture(number))
     return tmp_path
@@ -81,7 +81,7 @@ def test_every_run_gives_the_same_frames_with_their_source(folder):
         assert frames[3].image[:, 5, 7].tolist() == [3, 6, 9]
         assert {id(frame.source) for frame in frames} == {id(frames[0].source)}
     source = runs[0][0].source
-    assert (source.path, source.fps, source.frames, source.colour) == (str(folder), 25, 12, None)
+    assert (source.path, source.fps, source.frames, source.color) == (str(folder), 25, 12, None)
 
 
 @given(
@@ -135,7 +135,7 @@ def test_16_bits_are_rounded_and_not_cut_off(suffix, channels, tmp_path):
     assert (load(tmp_path / f"0.{suffix}") - wanted).abs().max() < 0.51
 
 
-def test_what_is_see_through_keeps_its_colour_and_is_told_once(tmp_path, caplog):
+def test_what_is_see_through_keeps_its_color_and_is_told_once(tmp_path, caplog):
     grey_with_alpha = np.stack([np.full((8, 8), 100, np.uint8), np.full((8, 8), 50, np.uint8)], axis=2)
     bgra = np.full((8, 8, 4), (30, 60, 90, 120), np.uint8)
     for number, stored in enumerate([bgra | (0, 0, 0, 255), bgra, bgra]):
@@ -145,7 +145,7 @@ def test_what_is_see_through_keeps_its_colour_and_is_told_once(tmp_path, caplog)
         frames = list(Images(str(tmp_path)))
     assert [frame.image[:, 4, 4].tolist() for frame in frames] == [[90, 60, 30]] * 3 + [[100, 100, 100]]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: its transparency is dropped: what is transparent shows the colour stored there."
+        f"{tmp_path}: its transparency is dropped: what is transparent shows the color stored there."
     ]
 
 
@@ -158,7 +158,7 @@ def test_opaque_pictures_say_nothing_of_transparency(tmp_path, caplog):
 
 
 def test_a_see_through_tiff_is_not_darkened(tmp_path):
-    """Its ExtraSamples tag says that colours are not multiplied; OpenCV multiplies them."""
+    """Its ExtraSamples tag says that colors are not multiplied; OpenCV multiplies them."""
     pixels = bytes([200, 100, 50, 100]) * 16
     tags = [(256, 3, 4), (257, 3, 4), (258, 3, 8), (259, 3, 1), (262, 3, 2), (273, 4, 8), (277, 3, 4), (278, 3, 4)]
     tags = [*tags, (279, 4, len(pixels)), (338, 3, 2)]
@@ -180,7 +180,7 @@ def test_a_picture_too_large_for_any_reader_leaves_a_gap(folder, caplog):
 
 
 def _png(w: int, h: int, kind: int, rows: bytes) -> bytes:
-    """A PNG of 8 bits. kind: its colour type; rows: each with a filter byte before it."""
+    """A PNG of 8 bits. kind: its color type; rows: each with a filter byte before it."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -193,7 +193,7 @@ def _png_grey_alpha(pixels: np.ndarray) -> bytes:
     return _png(pixels.shape[1], pixels.shape[0], 4, b"".join(b"\0" + row.tobytes() for row in pixels))
 
 
-def test_a_palette_gives_its_colours(tmp_path):
+def test_a_palette_gives_its_colors(tmp_path):
     with av.open(str(tmp_path / "0.png"), "w", format="image2", options={"update": "1"}) as out:
         stream = out.add_stream("png", width=16, height=8, pix_fmt="pal8")
         frame = av.VideoFrame.from_ndarray((np.full((8, 16), 3, np.uint8), _palette()), format="pal8")
@@ -270,7 +270,7 @@ def test_info_of_a_folder_and_of_a_pattern(folder):
     (folder / "shot0.png").write_bytes(b"broken")
     for path in (folder, f"{folder}/shot*.png"):
         told = peanut.info(path)
-        assert (told.size, told.frames, told.codec, told.colour) == ((6, 8), 12, "png", "RGB")
+        assert (told.size, told.frames, told.codec, told.color) == ((6, 8), 12, "png", "RGB")
         assert f"{path}: 8x6, 12 frames" in str(told)
     (folder / "bad").mkdir()
     (folder / "bad" / "1.png").write_bytes(b"broken")

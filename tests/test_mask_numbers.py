@@ -137,7 +137,7 @@ def test_numbers_that_are_none_of_the_frames_are_refused(clip, tmp_path):
         f"{folder} has 0101.png to 0110.png, which are no numbers of the 20 frames; by='order' (--masks-by order) gives"
         " 0101.png to frame 0."
     )
-    with pytest.raises(UsageError, match=r"masks: by must be 'order' or 'number', got 'name'\."):
+    with pytest.raises(UsageError, match=r"masks: by must be None, 'order' or 'number', got 'name'"):
         peanut.masks(folder, by="name")
     with pytest.raises(UsageError, match=r"masks: missing must be 'empty' or 'carry', got 'skip'\."):
         peanut.masks(folder, missing="skip")

@@ -28,20 +28,20 @@ def grey(mask, white=255, dtype=np.uint8):
     return Image.fromarray((mask * np.array(white)).astype(dtype))
 
 
-def colour_map():
+def color_map():
     """The palette of VOC, DAVIS and YouTube-VOS: the bits of the number, spread over red, green and blue."""
-    colours = np.zeros((256, 3), np.uint8)
+    colors = np.zeros((256, 3), np.uint8)
     for number in range(256):
         for bit in range(8):
             for channel in range(3):
                 if number >> (3 * (bit % 3) + channel) & 1 and 3 * (bit % 3) + channel < 8:
-                    colours[number, channel] |= 1 << (7 - bit % 3)
-    return colours
+                    colors[number, channel] |= 1 << (7 - bit % 3)
+    return colors
 
 
 def labels(mask, number=1, palette=None):
     picture = Image.fromarray((mask * np.array(number)).astype(np.uint8))
-    picture.putpalette((colour_map() if palette is None else np.array(palette, np.uint8)).ravel().tolist())
+    picture.putpalette((color_map() if palette is None else np.array(palette, np.uint8)).ravel().tolist())
     return picture
 
 
@@ -52,7 +52,7 @@ def white_first(mask):
 
 
 def noisy(mask):
-    """As a lossy codec leaves it: not quite black, not quite white, hardly coloured."""
+    """As a lossy codec leaves it: not quite black, not quite white, hardly colored."""
     noise = np.random.default_rng(0).integers(-9, 10, (*SIZE, 3))
     return np.clip(mask[..., None] * 255 + noise, 0, 255).astype(np.uint8)
 
@@ -88,21 +88,21 @@ TOLD = {
     "labels, dark": (lambda mask: labels(mask, 8), "label pictures, masked is every object in them"),
     "labels, grey": (lambda mask: labels(mask, 7), "label pictures, masked is every object in them"),
     "web palette": (web_palette, "label pictures, masked is every object in them"),
-    "more labels than colours": (
+    "more labels than colors": (
         lambda mask: labels(mask, 3, [[0, 0, 0], [255, 0, 0]]),
         "label pictures, masked is every object in them",
     ),
     "alpha under black": (
         lambda mask: Image.merge("LA", [grey(~EVERYWHERE), grey(mask)]),
-        "the colours say nothing, so masked is what is opaque",
+        "the colors say nothing, so masked is what is opaque",
     ),
     "alpha under white": (
         lambda mask: Image.merge("RGBA", [*[grey(EVERYWHERE)] * 3, grey(mask)]),
-        "the colours say nothing, so masked is what is opaque",
+        "the colors say nothing, so masked is what is opaque",
     ),
     "alpha of a photograph that was cut out": (
         lambda mask: Image.merge("RGBA", [*[grey(EVERYWHERE, np.arange(40, 200, 4))] * 3, grey(mask)]),
-        "the colours say nothing, so masked is what is opaque",
+        "the colors say nothing, so masked is what is opaque",
     ),
 }
 

@@ -85,14 +85,14 @@ def test_resize_to_a_longest_side_keeps_the_shape_and_never_enlarges(frame, max_
 
 @given(
     frame=masked_frames(),
-    colour=st.tuples(*[st.integers(0, 255)] * 3),
+    color=st.tuples(*[st.integers(0, 255)] * 3),
     alpha=st.floats(0, 1),
 )
-@example(frame=make_frames([1])[0], colour=(255, 0, 0), alpha=1.0)
-def test_overlay_tints_the_mask_and_nothing_else(frame, colour, alpha):
+@example(frame=make_frames([1])[0], color=(255, 0, 0), alpha=1.0)
+def test_overlay_tints_the_mask_and_nothing_else(frame, color, alpha):
     before = frame.image.clone()
-    out = one(frame, peanut.overlay(colour, alpha)).image
-    blend = (1 - alpha) * before.double() + alpha * torch.tensor(colour, dtype=torch.float64).reshape(3, 1, 1)
+    out = one(frame, peanut.overlay(color, alpha)).image
+    blend = (1 - alpha) * before.double() + alpha * torch.tensor(color, dtype=torch.float64).reshape(3, 1, 1)
     assert torch.equal(out[:, ~frame.mask], before[:, ~frame.mask])
     assert ((out.double() - blend).abs()[:, frame.mask] <= 0.501).all()  # rounded, not cut
     assert torch.equal(frame.image, before)
@@ -124,8 +124,11 @@ def test_masks_that_are_not_known_are_refused_by_name(stage):
         (lambda: peanut.resize((2, 2), max_size=2), "resize takes either size"),
         (lambda: peanut.resize((0, 2)), "resize: size must be (height, width) of at least 1 pixel, got (0, 2)."),
         (lambda: peanut.resize(max_size=0), "resize: max_size must be at least 1 pixel, got 0."),
-        (lambda: peanut.overlay((0, 0, 256)), "overlay: colour must be RGB, 0 to 255, and alpha 0 to 1"),
-        (lambda: peanut.overlay(alpha=1.5), "got (255, 0, 0) and 1.5."),
+        (
+            lambda: peanut.overlay((0, 0, 256)),
+            "color must be RGB, three numbers from 0 to 255, got (0, 0, 256).",
+        ),
+        (lambda: peanut.overlay(alpha=1.5), "overlay: alpha must be 0 to 1, got 1.5."),
     ],
 )
 def test_silly_settings_are_refused_when_the_stage_is_built(build, sentence):

@@ -133,7 +133,7 @@ def test_masks_twice_as_large_as_a_video_that_was_not_reduced_are_refused(tmp_pa
 
 
 def test_above_127_in_the_brightest_channel_is_masked(tmp_path):
-    colours = {
+    colors = {
         (127,) * 3: False,
         (128,) * 3: True,
         (255, 255, 0): True,
@@ -141,11 +141,11 @@ def test_above_127_in_the_brightest_channel_is_masked(tmp_path):
         (0, 127, 0): False,
         (255, 100, 0): True,
     }
-    row = np.array([list(colours)], np.uint8)
+    row = np.array([list(colors)], np.uint8)
     cv2.imwrite(str(tmp_path / "0.png"), row[..., ::-1])
     cv2.imwrite(str(tmp_path / "1.png"), np.array([[127, 128]], np.uint16) * 257)
     (out,) = bare([0], (1, 6)) | peanut.masks(tmp_path)
-    assert out.mask[0].tolist() == list(colours.values())
+    assert out.mask[0].tolist() == list(colors.values())
     (out,) = bare([1], (1, 2)) | peanut.masks(tmp_path)
     assert out.mask[0].tolist() == [False, True]
 

@@ -14,7 +14,7 @@ import peanut
 from peanut import Frame, UsageError
 from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
 from peanut.stages.nof_eraser import PRESETS, NOFEraser, _Run
-from peanut.stages.region import full_region, region_around
+from peanut.windows.region import full_region, region_around
 
 
 def narrow(seed=0):
@@ -331,13 +331,16 @@ def test_masks_of_any_shape(mask):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="NOFEraser needs masks: put masks"):
         list(NOFEraser(NETWORK)([clip([1])[0].with_mask(None)]))
-    with pytest.raises(UsageError, match="max_references must be at least 0, got -1"):
+    with pytest.raises(UsageError, match="max_references must be at least 0 or None, got -1"):
         NOFEraser(NETWORK, max_references=-1)
-    with pytest.raises(UsageError, match="no preset called 'livee', did you mean 'live'"):
+    with pytest.raises(
+        UsageError,
+        match="NOFEraser: preset must be 'quality', 'balanced', 'fast' or 'live', got 'livee': did you mean 'live'",
+    ):
         NOFEraser(NETWORK, preset="livee")
-    with pytest.raises(UsageError, match="the live preset sees no later frame, got lookahead=5"):
+    with pytest.raises(UsageError, match="remember=True sees no later frame, got lookahead=5"):
         NOFEraser(NETWORK, preset="live", lookahead=5)
-    with pytest.raises(ValueError, match="'region' must be in"):
+    with pytest.raises(UsageError, match="NOFEraser: region must be 'auto' or 'full', got 'some'"):
         NOFEraser(NETWORK, region="some")
     with pytest.raises(ValueError, match="multiples of 108x60, got 100x60"):
         NETWORK(torch.zeros(1, 1, 3, 60, 100), 1)

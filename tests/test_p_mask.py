@@ -20,7 +20,7 @@ pytest.importorskip("transformers")
 from peanut.networks.cmt_adapter import Attention
 from peanut.networks.samwise import SAMWISE, MemoryBank, corrected
 from peanut.stages.p_mask import fitted, prepared
-from peanut.stages.tokenizer import Tokenizer
+from peanut.weights.tokenizer import Tokenizer
 
 TEXT = {"num_hidden_layers": 12, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 99}
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -83,7 +83,7 @@ def test_the_bank_holds_what_attention_can_use_and_nothing_else():
     bank, prompt = MemoryBank(), NETWORK.prompt(torch.tensor(spell("a dog")[0]))
     frame = prepared(clip((1,))[0].image, (189, 252), 256)[None]
     with torch.inference_mode():
-        seen = NETWORK.see(NETWORK.stem(frame), prompt)
+        seen = NETWORK.encode(NETWORK.encode_stem(frame), prompt)
         for number in range(25):
             NETWORK.step(seen, bank)
             assert len(bank.spatial) == min(number + 1, 6)
@@ -135,9 +135,9 @@ def test_several_prompts_are_their_union_and_but_not_is_taken_out():
 def test_an_object_that_is_not_visible_gives_empty_masks_and_the_run_says_so(caplog):
     unseen = small(score=-50.0)
     with torch.inference_mode():
-        seen = unseen.see(unseen.stem(torch.zeros(1, 3, 256, 256)), unseen.prompt(torch.tensor([0, 5, 2])))
+        seen = unseen.encode(unseen.encode_stem(torch.zeros(1, 3, 256, 256)), unseen.prompt(torch.tensor([0, 5, 2])))
         out = unseen.step(seen, MemoryBank())
-    assert (out.low == -1024).all()
+    assert (out.low_resolution == -1024).all()
     assert torch.equal(out.pointer, unseen.sam.no_obj_ptr)
     frames = list(mask("a dog", model=unseen)(iter(clip((3,)))))
     assert not any(frame.mask.any() for frame in frames)
@@ -150,7 +150,7 @@ def test_what_is_learnt_is_what_samwise_adds():
     learns = [x for x in network.parameters() if x.requires_grad]
     optimiser = torch.optim.SGD(learns, lr=0.1)
     prompt, bank = network.prompt(torch.tensor(spell("a dog")[0])), MemoryBank()
-    seen = network.see(network.stem(torch.rand(2, 3, 256, 256)), prompt)
+    seen = network.encode(network.encode_stem(torch.rand(2, 3, 256, 256)), prompt)
     network.decision_window = 0
     outs = [network.step(seen.frame(n), bank) for n in (0, 1)]
     loss = sum(out.logits.sigmoid().mean() for out in outs) + outs[1].decision.square().sum()

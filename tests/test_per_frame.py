@@ -82,10 +82,10 @@ def test_what_is_around_the_hole_goes_into_it(inpainter):
     assert out.image[:, frame.mask].max() < 200
 
 
-def test_colours_keep_their_places():
+def test_colors_keep_their_places():
     red = torch.tensor([200, 100, 50], dtype=torch.uint8).reshape(3, 1, 1).expand(3, 13, 18)
     (out,) = [frame.with_image(red) for frame in masked([1])] | peanut.PerFrame()
-    assert (out.image.int() - red.int()).abs().max() <= 3  # OpenCV's method is not exact on a flat colour
+    assert (out.image.int() - red.int()).abs().max() <= 3  # OpenCV's method is not exact on a flat color
 
 
 def test_a_frame_is_filled_alone():
@@ -175,7 +175,7 @@ def test_sides_are_mirrored_to_multiples_of_8(h, w):
     [
         (lambda: peanut.PerFrame("talea"), "no inpainter called 'talea', did you mean 'telea'?"),
         (lambda: peanut.PerFrame(3), "PerFrame: inpainter must be a name, a function or a module, got 3."),
-        (lambda: peanut.PerFrame(radius=0), "PerFrame: radius must be more than 0 pixels, got 0."),
+        (lambda: peanut.PerFrame(radius=0), "PerFrame: radius must be above 0, got 0."),
     ],
 )
 def test_silly_settings_are_refused_when_the_stage_is_built(build, sentence):

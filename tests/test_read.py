@@ -142,8 +142,8 @@ def test_every_frame_of_the_real_clip_equals_ffmpegs(bikes):
     ],
     ids=lambda words: f"{words[1]}-{words[words.index('-pix_fmt') + 1]}",
 )
-def test_sharp_edges_between_colours_equal_ffmpegs(words, tmp_path):
-    """A test picture shows what a real one hides: where in 4:2:0 and 4:2:2 the colours lie."""
+def test_sharp_edges_between_colors_equal_ffmpegs(words, tmp_path):
+    """A test picture shows what a real one hides: where in 4:2:0 and 4:2:2 the colors lie."""
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=0.2", *words, tmp_path / "sharp.mkv")
     assert_equals_ffmpeg(tmp_path / "sharp.mkv")
 
@@ -173,7 +173,7 @@ def test_what_the_source_says_travels_with_every_frame(walker):
     source = frames[0].source
     assert all(frame.source is source for frame in frames)
     assert (source.path, source.start, source.fps, source.frames) == (str(walker.video), 0, 25, walker.length)
-    assert (source.colour.matrix, source.colour.full_range, source.rotation) == (1, False, 0)
+    assert (source.color.matrix, source.color.full_range, source.rotation) == (1, False, 0)
 
 
 def test_cuts_are_found_where_they_are(bikes):

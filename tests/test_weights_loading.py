@@ -12,13 +12,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from peanut import UsageError, weights
+from peanut import FlowEraser, MovingObjects, PerFrame, SPyNetFlow, URNet, UsageError, licence, merge, tap, weights
+from peanut.cli.weights import weights as commands
+from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.spynet import SPyNet
-from peanut.pipeline import Pipeline
 from peanut.weights import loading, store
-from peanut.weights.commands import weights as commands
 from peanut.weights.layouts import LAYOUTS
-from peanut.weights.licences import LICENCES, consequence, licence
+from peanut.weights.licences import LICENCES, consequence
 from peanut.weights.networks import expected_of
 from peanut.weights.pickles import open_checkpoint
 from peanut.weights.sources import sha256_of
@@ -263,23 +263,32 @@ def test_what_is_expected_of_a_row_is_what_its_case_has(name, case):
     assert expected_of(weights.entries()[name]) == {key: torch.Size(shape) for key, (shape, _) in tensors.items()}
 
 
-class Learned:
-    """A stage, as far as licences go."""
-
-    def __init__(self, **told):
-        self.__dict__.update(told)
-
-    def __call__(self, frames):
-        return frames
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """Networks without their weights: what a stage is called with is what counts here."""
+    built = {"basicvsrpp-reds4": lambda: BasicVSRPlusPlus(8, 1), "spynet-reds4": SPyNet, "big-lama": torch.nn.Identity}
+    monkeypatch.setattr(loading, "network", lambda name, **_: built[name]())
 
 
-def test_the_licence_of_a_pipeline_is_that_of_its_stages_together():
-    assert licence(Pipeline() | Learned()) == "no published weights: nothing to observe"
-    both = Pipeline() | Learned(model="sam2.1-tiny") | Learned(weights=("roberta-base", "i3d"))
-    assert licence(both) == "any use, commercial too; keep the notices of sam2.1-tiny, roberta-base, i3d"
-    assert licence(both | Learned(model="raft-small")).startswith("commercial use is not clear, because of raft-small")
-    inner = Learned(branches={"a": Pipeline() | Learned(model="e2fgvi-hq"), "b": None})
-    assert licence(both | Learned(model="raft-small") | inner).startswith("non-commercial, because of e2fgvi-hq (CC BY")
+def test_a_stage_names_its_weights_and_the_licence_of_a_pipeline_is_that_of_all_together(stand_ins):
+    upscale, flow = URNet(scale=4), FlowEraser(flow=SPyNetFlow())
+    assert upscale.weights == ("basicvsrpp-reds4",)
+    assert flow.weights == ("spynet-reds4",)
+    assert licence(upscale).startswith("commercial use is not clear, because of basicvsrpp-reds4")
+    assert licence(flow).startswith("commercial use is not clear, because of spynet-reds4 (contains SPyNet")
+    assert licence(PerFrame("big-lama")) == "any use, commercial too; keep the notices of big-lama"
+    assert licence(MovingObjects() | flow | upscale) == licence(flow | upscale)
+    assert licence(merge(None, tap(flow))) == licence(flow)
+    assert licence(MovingObjects() | FlowEraser()) == "no published weights: nothing to observe"
+
+
+def test_networks_of_the_users_own_bring_no_published_licence():
+    assert licence(URNet(BasicVSRPlusPlus(8, 1))) == "no published weights: nothing to observe"
+
+
+def test_a_checkpoint_that_is_not_known_is_refused_with_what_is_near():
+    with pytest.raises(UsageError, match="did you mean 'e2fgvi-hq'"):
+        licence("e2fgvi-hd")
 
 
 def test_the_page_for_users_is_in_step_with_the_table():

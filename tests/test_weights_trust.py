@@ -17,9 +17,9 @@ from test_weights import CONTENT, HASH, SIZE, cache, entry, fetched, left  # noq
 from test_weights_loading import spynet_file, spynet_row, use
 
 from peanut import UsageError, weights
+from peanut.cli.weights import weights as commands
 from peanut.networks.spynet import SPyNet
 from peanut.weights import loading, sources
-from peanut.weights.commands import weights as commands
 from peanut.weights.sources import sha256_of
 from peanut.weights.table import Entry, File
 

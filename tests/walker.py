@@ -39,7 +39,7 @@ def draw(number: int, texture: np.ndarray, with_walker: bool) -> tuple[np.ndarra
     cv2.circle(picture, (300 - 4 * number, 150), 9, (20, 200, 60), -1)
     mask = np.zeros((H, W), np.uint8)
     x = 20 + 8 * number
-    cv2.rectangle(mask, (x - 2, 48), (x + 26, 120), 255, -1)  # 2 pixels fat: the codec smears colours over edges
+    cv2.rectangle(mask, (x - 2, 48), (x + 26, 120), 255, -1)  # 2 pixels fat: the codec smears colors over edges
     if with_walker:
         cv2.rectangle(picture, (x, 50), (x + 24, 118), (200, 40, 40), -1)
         cv2.rectangle(picture, (x + 6, 60), (x + 18, 90), (240, 220, 60), -1)

@@ -78,7 +78,7 @@ class Propagation(nn.Module):
         self.fusion = nn.Conv2d(2 * channels, channels, 1)
 
     def forward(self, features: Tensor, flow_to_next: Tensor, flow_to_previous: Tensor) -> Tensor:
-        """features: b t c h w. flow_to_next, flow_to_previous: b (t - 1) 2 h w, between neighbours, in feature pixels.
+        """features: b t c h w. flow_to_next, flow_to_previous: b (t - 1) 2 h w, between neighbors, in feature pixels.
 
         Returns b t c h w, with the encoder's features added.
         """
@@ -186,7 +186,7 @@ class E2FGVI(nn.Module):
         return out
 
     def flows(self, masked: Tensor) -> tuple[Tensor, Tensor]:
-        """Completed flow between neighbours: b t 3 h w -> to next and to previous, b (t - 1) 2 h/4 w/4, pixels."""
+        """Completed flow between neighbors: b t 3 h w -> to next and to previous, b (t - 1) 2 h/4 w/4, pixels."""
         b, t, _, h, w = masked.shape
         small = F.interpolate((masked.flatten(0, 1) + 1) / 2, (h // 4, w // 4), mode="bilinear", align_corners=True)
         small = rearrange(small, "(b t) c h w -> b t c h w", b=b)
@@ -219,7 +219,7 @@ class E2FGVI(nn.Module):
         return rearrange(torch.tanh(self.decoder(x.flatten(0, 1))), "(b t) c h w -> b t c h w", b=len(x))
 
     def forward(self, masked: Tensor, local: int, decode_all: bool = False) -> Tensor:
-        """Complete a window: b t 3 h w in [-1, 1], holes 0, `local` neighbouring frames first, then references.
+        """Complete a window: b t 3 h w in [-1, 1], holes 0, `local` neighboring frames first, then references.
 
         Returns b local 3 h w in [-1, 1], or all frames with `decode_all`. Raises ValueError for a size or a count of
         local frames that does not fit.

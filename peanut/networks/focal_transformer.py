@@ -4,7 +4,7 @@ Features become overlapping patches, patches tokens, which attend to each other 
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from peanut.ops.attention import attend
 
 WINDOW = 5, 9
-"""Rows and columns of tokens that attend to each other, and reach of the pooled neighbourhood."""
+"""Rows and columns of tokens that attend to each other, and reach of the pooled neighborhood."""
 KERNEL, STRIDE, PADDING = 7, 3, 3
 """The soft split's patches, in feature pixels."""
 Memory = Tensor
@@ -71,7 +71,7 @@ def token_grid(side: int) -> int:
     return (side + 2 * PADDING - KERNEL) // STRIDE + 1
 
 
-@cache
+@lru_cache(maxsize=16)
 def window_tokens(m: int, n: int) -> Tensor:
     """Which tokens of an m x n grid each window sees: its own 45, and 30 of each of the four grids rolled around it.
 
@@ -89,7 +89,7 @@ def window_tokens(m: int, n: int) -> Tensor:
     return torch.cat(seen, dim=1)
 
 
-@cache
+@lru_cache(maxsize=16)
 def pooled_tokens(m: int, n: int) -> tuple[Tensor, Tensor]:
     """Which pooled tokens (one a window) lie around each window: (windows, k), and which of them exist (the rest pads).
 
@@ -182,7 +182,7 @@ class FusionFeedForward(nn.Module):
         return rearrange(from_patches(gelu(agreed), second), "(b t) d m n -> b t m n d", b=len(x))
 
 
-@cache
+@lru_cache(maxsize=16)
 def overlaps(size: tuple[int, int]) -> Tensor:
     """How many patches cover each pixel of a feature: 1 1 h w."""
     ones = F.unfold(torch.ones(1, 1, *size), KERNEL, stride=STRIDE, padding=PADDING)

@@ -58,7 +58,7 @@ class Clip:
 class Prediction:
     """What the decoder says about one frame."""
 
-    low: Tensor
+    low_resolution: Tensor
     """Mask logits, 1 1 h/4 w/4; -1024 where the object is not visible."""
     logits: Tensor
     """The same at the size of the frame the network saw: 1 1 h w."""
@@ -66,7 +66,7 @@ class Prediction:
     """Object pointer: 1 256."""
     score: Tensor
     """Object score logit: 1 1."""
-    early: Tensor
+    early_pointer: Tensor
     """The mask token after the decoder's first layer: 1 256."""
     decision: Tensor | None = None
     """Logits (same object, another object): 1 2; None where the memory encoder was not consulted."""
@@ -110,8 +110,15 @@ class ConditionalMemoryEncoder(nn.Module):
         return out
 
 
+class _Now(threading.local):
+    """What one thread computes just now: two threads may run one network, and a copy of it knows nothing of either."""
+
+    def __deepcopy__(self, _: Any) -> "_Now":
+        return _Now()
+
+
 class SAMWISE(nn.Module):
-    """The whole model: `prompt` once a sentence, `stem` and `see` once a clip, `step` once a frame."""
+    """The whole model: `prompt` once a sentence, `encode_stem` and `encode` once a clip, `step` once a frame."""
 
     sam: Any
 
@@ -139,9 +146,9 @@ class SAMWISE(nn.Module):
         encoder.project_text = MLP(states, WIDTH, WIDTH, 3)
         encoder.project_motion_prompts = MLP(states, WIDTH, WIDTH, 3) if motion_prompt else None
         self.conditional_memory_encoder = ConditionalMemoryEncoder()
-        self._now = threading.local()  # two threads may run one network
+        self._now = _Now()
         encoder.register_forward_hook(self._append_prompt)
-        sam.sam_mask_decoder.transformer.layers[0].register_forward_hook(self._keep_early)
+        sam.sam_mask_decoder.transformer.layers[0].register_forward_hook(self._keep_early_pointer)
 
     @classmethod
     def like(cls, weights: Mapping[str, Tensor], **more: Any) -> "SAMWISE":
@@ -166,14 +173,14 @@ class SAMWISE(nn.Module):
         """A sentence's token ids (n, with <s> and </s>) as far as they can be followed without frames."""
         return TextPrompt(self.text_encoder.run(self.text_encoder.embed(ids[None]), 0, TEXT_LAYERS[0]), verbs)
 
-    def stem(self, frames: Tensor) -> list[Tensor]:
+    def encode_stem(self, frames: Tensor) -> list[Tensor]:
         """The trunk's first two stages, which no prompt changes: t 3 h w, normalised -> t h w c each."""
         trunk = self.sam.image_encoder.trunk
         x = trunk.patch_embed(frames)
         x = x + trunk._get_pos_embed(x.shape[1:3])
         return self._stages(x, [0, 1])
 
-    def see(self, stem: list[Tensor], prompt: TextPrompt) -> Clip:
+    def encode(self, stem: list[Tensor], prompt: TextPrompt) -> Clip:
         """The rest of both encoders, adapters between their stages."""
         stages, x, text, done, adapted = [stem[0]], stem[1], prompt.state, TEXT_LAYERS[0], []
         for number, adapter in enumerate(self.cmt_adapters):
@@ -194,7 +201,7 @@ class SAMWISE(nn.Module):
         remembered, number = out.logits, bank.frames
         if number > self.decision_window and number - bank.last_switch >= self.decision_window - 1:
             alone = self._decode(seen, seen.levels[-1] + self._no_memory)
-            decision = self.conditional_memory_encoder(out.pointer, alone.early)
+            decision = self.conditional_memory_encoder(out.pointer, alone.early_pointer)
             out = attrs.evolve(out, decision=decision)
             if decision.argmax() == 1:
                 remembered, bank.last_switch = corrected(remembered, alone.logits, self.correction), number
@@ -252,8 +259,10 @@ class SAMWISE(nn.Module):
         """SAM 2's heads under the prompt."""
         self._now.tokens = seen.tokens
         try:
-            *_, low, logits, pointer, score = self.sam._forward_sam_heads(feature, high_res_features=seen.levels[:-1])
-            return Prediction(low, logits, pointer, score, self._now.early)
+            *_, low_resolution, logits, pointer, score = self.sam._forward_sam_heads(
+                feature, high_res_features=seen.levels[:-1]
+            )
+            return Prediction(low_resolution, logits, pointer, score, self._now.early_pointer)
         finally:
             del self._now.tokens
 
@@ -261,8 +270,8 @@ class SAMWISE(nn.Module):
         sparse, dense = out
         return torch.cat([sparse, self._now.tokens.to(sparse.dtype)], dim=1), dense
 
-    def _keep_early(self, _: nn.Module, __: Any, out: tuple[Tensor, Tensor]) -> None:
-        self._now.early = out[0][:, 2]  # behind the tokens of the object's score and of the quality
+    def _keep_early_pointer(self, _: nn.Module, __: Any, out: tuple[Tensor, Tensor]) -> None:
+        self._now.early_pointer = out[0][:, 2]  # behind the tokens of the object's score and of the quality
 
 
 def corrected(remembered: Tensor, alone: Tensor, correction: Correction) -> Tensor:

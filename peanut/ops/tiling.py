@@ -26,7 +26,7 @@ class Tile:
 
 
 def tiles(size: tuple[int, int], side: int, overlap: int) -> list[Tile]:
-    """Boxes of at most `side` pixels that cover a picture of `size` (h, w); neighbours share `overlap` pixels or more.
+    """Boxes of at most `side` pixels that cover a picture of `size` (h, w); neighbors share `overlap` pixels or more.
 
     Raises ValueError unless 0 <= 2 overlap <= side and side >= 1.
 
@@ -62,7 +62,7 @@ def blend(pieces: Sequence[Tensor], boxes: Sequence[Tile], overlap: int) -> Tens
 
 
 def _ramp(length: int, overlap: int, first: bool, last: bool, like: Tensor) -> Tensor:
-    """Weights along one side: rising over `overlap` behind a neighbour, falling before one."""
+    """Weights along one side: rising over `overlap` behind a neighbor, falling before one."""
     place = torch.arange(length, device=like.device, dtype=like.dtype)
     rise = (place + 1) / (overlap + 1) if first else torch.ones_like(place)
     fall = (length - place) / (overlap + 1) if last else torch.ones_like(place)

@@ -1,4 +1,4 @@
-"""Masking by colour: green screens, blue screens, marker paint."""
+"""Masking by color: green screens, blue screens, marker paint."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,14 @@ import torch
 
 from peanut.errors import UsageError, pick
 from peanut.frame import Frame
-from peanut.ops.morphology import grown, large_parts
 from peanut.pipeline import Stage
+from peanut.validators import at_least
+from peanut.vision.morphology import grown, large_parts
 
 Array = npt.NDArray[Any]
 
 NAMES = {"green": (0, 177, 64), "blue": (0, 71, 187)}
-"""The colours that screens and paints for keying are sold in."""
+"""The colors that screens and paints for keying are sold in."""
 
 LMS = np.array(
     [
@@ -38,12 +39,12 @@ LAB = np.array(
 
 
 def _color(color: tuple[int, int, int] | str) -> tuple[int, int, int]:
-    """A colour as (r, g, b), 0 to 255, from what a user may write. Raises UsageError for anything else."""
+    """A color as (r, g, b), 0 to 255, from what a user may write. Raises UsageError for anything else."""
     if isinstance(color, str) and not color.startswith("#"):
-        return pick("colour", color, NAMES)
+        return pick("color", color, NAMES)
     if isinstance(color, str):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
-            raise UsageError(f"ColorKey: a colour with # is written '#rrggbb', got {color!r}.")
+            raise UsageError(f"ColorKey: a color with # is written '#rrggbb', got {color!r}.")
         return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
     try:
         r, g, b = (value.__index__() for value in color)
@@ -52,13 +53,13 @@ def _color(color: tuple[int, int, int] | str) -> tuple[int, int, int]:
             f"ColorKey: color must be (r, g, b), '#rrggbb' or one of {', '.join(NAMES)}, got {color!r}."
         ) from error
     if not all(0 <= value <= 255 for value in (r, g, b)):
-        raise UsageError(f"ColorKey: the parts of a colour are 0 to 255, got {color!r}.")
+        raise UsageError(f"ColorKey: the parts of a color are 0 to 255, got {color!r}.")
     return r, g, b
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ColorKey(Stage):
-    """Mask the pixels near a colour, in light and in shadow. Masks that frames bring along are replaced.
+    """Mask the pixels near a color, in light and in shadow. Masks that frames bring along are replaced.
 
     A shadow dims the light of all three channels alike, which scales OKLab (Ottosson 2020) as a whole: every pixel is
     brought to the lightness of `color` first, then the distance in chroma decides. There 0.02 is about a visible step,
@@ -68,19 +69,15 @@ class ColorKey(Stage):
     tolerance: largest distance in chroma, the plane (a, b) of OKLab.
     lightness: largest distance in lightness, which runs from 0 to 1. Make it small to key on white, black or grey.
     min_area: connected parts of fewer pixels are left out. grow: pixels added around what was found, a disc.
-    Latency: 0. Holds: 1 frame. Raises UsageError for what is no colour and settings that do not fit.
+    Latency: 0. Holds: 1 frame. Raises UsageError for what is no color and settings that do not fit.
     """
 
     color: tuple[int, int, int] | str = attrs.field(converter=_color)
-    tolerance: float = 0.07
-    grow: int = attrs.field(default=0)
-    lightness: float = attrs.field(default=0.35, kw_only=True)
-    min_area: int = attrs.field(default=0, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        for name in ("tolerance", "lightness", "grow", "min_area"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"ColorKey: {name} must be at least 0, got {getattr(self, name)}.")
+    tolerance: float = attrs.field(default=0.07, validator=at_least(0.0))
+    grow: int = attrs.field(default=0, validator=at_least(0))
+    lightness: float = attrs.field(default=0.35, validator=at_least(0.0), kw_only=True)
+    min_area: int = attrs.field(default=0, validator=at_least(0), kw_only=True)
+    latency, memory = 0, 1
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         key = oklab(np.array([[self.color]], np.uint8))[0, 0]

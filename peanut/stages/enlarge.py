@@ -14,6 +14,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.ops.tiling import blend, tiles
 from peanut.pipeline import Stage
+from peanut.validators import at_least, one_of
 
 METHODS = {
     "lanczos": cv2.INTER_LANCZOS4,
@@ -22,24 +23,21 @@ METHODS = {
     "nearest": cv2.INTER_NEAREST,
 }
 OVERLAP = 16
-"""Pixels that neighbouring tiles share, of the input."""
+"""Pixels that neighboring tiles share, of the input."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Enlarge(Stage):
     """Enlarge `scale` times by interpolation: no model, no new detail. Masks and layers are enlarged with the picture.
 
     Latency: 0. Holds: one frame. Raises UsageError for a scale under 1.
     """
 
-    scale: float = 2
+    scale: float = attrs.field(default=2, validator=at_least(1.0))
     method: Literal["lanczos", "bicubic", "bilinear", "nearest"] = attrs.field(
-        default="lanczos", validator=attrs.validators.in_(METHODS)
+        default="lanczos", validator=one_of(*METHODS)
     )
-
-    def __attrs_post_init__(self) -> None:
-        if self.scale < 1:
-            raise UsageError(f"Enlarge: scale must be at least 1, got {self.scale}.")
+    latency, memory = 0, 1
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
@@ -49,7 +47,7 @@ class Enlarge(Stage):
             del frame
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SpandrelUpscaler(Stage):
     """Run an image model that the library spandrel can load (Real-ESRGAN, SwinIR, HAT and many more) on every frame.
 
@@ -60,14 +58,13 @@ class SpandrelUpscaler(Stage):
     """
 
     path: str | Path
-    tile: int | None = attrs.field(default=512)
+    tile: int | None = attrs.field(default=512, validator=at_least(2 * OVERLAP, also=(None,)))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = torch.float32
     _model: Any = attrs.field(init=False, repr=False)
+    latency, memory = 0, 1
 
     def __attrs_post_init__(self) -> None:
-        if self.tile is not None and self.tile < 2 * OVERLAP:
-            raise UsageError(f"SpandrelUpscaler: tile must be at least {2 * OVERLAP} pixels or None, got {self.tile}.")
         device = pick_device(self.device)
         model = _load(Path(self.path)).to(device)
         object.__setattr__(self, "_model", model.to(pick_dtype(self.dtype, device)).eval())

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
+from peanut.validators import at_least
+from peanut.vision.morphology import grown
 
 Box = tuple[int, int, int, int]
 
@@ -27,13 +28,12 @@ class FixedRegion(Stage):
     """
 
     boxes: tuple[Box, ...]
-    grow: int = 0
+    grow: int = attrs.field(default=0, validator=at_least(0))
+    latency, memory = 0, 1
 
     def __init__(self, *boxes: Box, grow: int = 0) -> None:
         if not boxes:
             raise UsageError("FixedRegion needs a box: FixedRegion((x0, y0, x1, y1)).")
-        if not isinstance(grow, int) or grow < 0:
-            raise UsageError(f"FixedRegion: grow must be a whole number of pixels, at least 0, got {grow!r}.")
         self.__attrs_init__(tuple(_box(box) for box in boxes), grow)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -54,8 +54,6 @@ class FixedRegion(Stage):
 
     def __str__(self) -> str:
         return f"FixedRegion({', '.join(map(str, self.boxes))}{f', grow={self.grow}' if self.grow else ''})"
-
-    __repr__ = __str__
 
 
 def _box(box: Any) -> Box:

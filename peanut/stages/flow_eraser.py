@@ -1,6 +1,6 @@
 """Removing what is masked by showing what was behind it, without model files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -12,18 +12,19 @@ import torch
 
 from peanut.buffers import References, chunks, sliding
 from peanut.errors import UsageError
+from peanut.flow.estimator import FlowEstimator, PairwiseEstimator
 from peanut.frame import Frame
-from peanut.ops.blending import Blend, blend, surrounding_error, trust
-from peanut.ops.exemplar import repeats
-from peanut.ops.inpainting import fill_smooth
-from peanut.ops.morphology import boxes
-from peanut.ops.optical_flow import grid, sample
-from peanut.ops.registration import move
-from peanut.ops.settling import SIDE, settle
 from peanut.pipeline import Stage
-from peanut.stages.covered import Covered
-from peanut.stages.flow_estimators import FlowEstimator
-from peanut.stages.flow_sources import PRESETS, Box, Preset, Scene, Source, aligned, sources
+from peanut.validators import mask_of, one_of
+from peanut.vision.blending import Blend, blend, surrounding_error, trust
+from peanut.vision.inpainting import fill_smooth
+from peanut.vision.morphology import boxes
+from peanut.vision.optical_flow import grid, sample
+from peanut.vision.patch_offsets import repeats
+from peanut.vision.registration import move
+from peanut.vision.temporal_filter import SIDE, settle
+from peanut.windows.candidates import PRESETS, Box, Preset, Scene, Source, aligned, sources
+from peanut.windows.covered import Covered
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +46,7 @@ REFERENCE_EVERY = 10
 """Frames between references before the window."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class FlowEraser(Stage):
     """Fill the masked pixels with what the same video shows there at other times, and smoothly where it never does.
 
@@ -64,29 +65,44 @@ class FlowEraser(Stage):
     -1 invented.
 
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
-    "live" looks 7 frames far.
-    flow: what measures the dense flow between neighbours (it gets them grey, their holes filled smoothly); None: DIS.
-    Latency: 35 frames (live: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
+    "fast" looks 7 frames far.
+    flow: what measures the dense flow between neighbors (it gets them grey, their holes filled smoothly); None: DIS.
+    Latency: 35 frames (fast: 7). Holds: 70 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
     "quality" and things that move in layers 6 more.
     Raises UsageError for a frame without a mask.
     """
 
-    preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
+    preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     flow: FlowEstimator | None = attrs.field(default=None)
+    needs_masks = True
 
     @flow.validator
     def _is_called(self, _: "attrs.Attribute[FlowEstimator | None]", flow: Any) -> None:
         if flow is not None and (isinstance(flow, type) or not callable(flow)):
             raise UsageError(f"FlowEraser: flow must be an estimator such as DIS() or None, got {flow!r}.")
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    @property
+    def latency(self) -> int:
+        preset = PRESETS[self.preset]
+        return preset.radius + preset.settles
+
+    @property
+    def memory(self) -> int:
+        preset = PRESETS[self.preset]
+        return 2 * preset.radius + 1 + preset.settles + preset.references
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return self.flow.weights if isinstance(self.flow, PairwiseEstimator) else ()
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         covered = Covered("FlowEraser")
         for window, _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].settles):
             if window[0].stays:
                 covered.stays(window[0].scene.frame)
             yield _settled(window) if window[0].scene.hole.any() else window[0].scene.frame
 
-    def _filled(self, frames: Iterator[Frame]) -> Iterator["_Filled"]:
+    def _filled(self, frames: Iterable[Frame]) -> Iterator["_Filled"]:
         """Every frame filled, settled with those before it."""
         preset = PRESETS[self.preset]
         references: References[Scene] = References(REFERENCE_EVERY, preset.references)
@@ -105,9 +121,7 @@ class FlowEraser(Stage):
 
 
 def _scene(frame: Frame, preset: Preset, estimator: FlowEstimator | None) -> Scene:
-    if frame.mask is None:
-        raise UsageError("FlowEraser needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
-    return Scene(frame, frame.mask.numpy(), preset, estimator)
+    return Scene(frame, mask_of(frame, "FlowEraser").numpy(), preset, estimator)
 
 
 @attrs.define(eq=False)
@@ -122,7 +136,7 @@ class _Filled:
     stays: bool = False
     """Whether all of it is hole and nothing shows what is behind: it is left as it came."""
     ways: dict[int, list[tuple[Box, Array, list[Array]]]] = attrs.field(factory=dict)
-    """To a neighbour: boxes around the holes, what of them is hole, and the positions along each motion."""
+    """To a neighbor: boxes around the holes, what of them is hole, and the positions along each motion."""
 
     @property
     def shot(self) -> int:
@@ -140,7 +154,7 @@ class _Filled:
         return self.ways[number]
 
     def drawn(self, other: "_Filled", picture: Array) -> Array:
-        """Its picture, what was filled drawn towards the same content in the picture of a neighbour."""
+        """Its picture, what was filled drawn towards the same content in the picture of a neighbor."""
         if self.stays or other.stays:
             return self.picture
         ways_to = self.ways_to(other.scene)
@@ -175,7 +189,7 @@ def _fill_whole(filled: _Filled, window: tuple[Scene, ...], number: int, referen
     if found is None or not np.isfinite(found[0].cost).any():
         return False
     seen = np.isfinite(found[0].cost).reshape(hole.shape)
-    filled.picture = fill_smooth(found[0].colour.reshape(*hole.shape, 3), seen)
+    filled.picture = fill_smooth(found[0].color.reshape(*hole.shape, 3), seen)
     filled.origin = np.where(seen, found[1].reshape(hole.shape), -1).astype(np.int16)
     return True
 
@@ -208,7 +222,7 @@ def _fill(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...],
         origin[share > 0.5] = found[1][share > 0.5]
     mixed = _repeated(scene, box, band, mixed, (share < 0.5) & inside)
     if found is not None:
-        mixed = share[:, None] * found[0].colour + (1 - share[:, None]) * mixed
+        mixed = share[:, None] * found[0].color + (1 - share[:, None]) * mixed
     mixed += _seam(true[where] - mixed, inside, where, hole.shape)
     return mixed[inside], origin[inside]
 
@@ -217,7 +231,7 @@ def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -
     """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any."""
     hole, flat = scene.hole[box], np.flatnonzero(band)
     target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
-    colours, costs, distances = [], [], []
+    colors, costs, distances = [], [], []
     good = np.zeros(len(flat), np.int64)
     for source in candidates:
         seen = sample(source.frame.picture, source.at, padding="zeros")
@@ -228,15 +242,15 @@ def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -
         error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, speaks)
         error += PER_STRAY * source.strays
         usable, error = usable.ravel()[flat], error.ravel()[flat]
-        colours.append(seen.reshape(-1, 4)[flat, :3])
+        colors.append(seen.reshape(-1, 4)[flat, :3])
         costs.append(np.where(usable, error + np.float32(PER_FRAME * source.distance), np.float32(np.inf)))
         distances.append(source.distance)
         good += usable & (error < FITS)
         if good.min() >= scene.preset.enough:
             break
-    if not colours:
+    if not colors:
         return None
-    blended = blend(np.array(colours), np.array(costs))
+    blended = blend(np.array(colors), np.array(costs))
     return blended, np.array(distances)[blended.best]
 
 
@@ -253,7 +267,7 @@ def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array)
     if found is None:
         return smooth
     share = trust(found[0], smooth, where, scene.hole[box].shape)[:, None]
-    return np.asarray(share * found[0].colour + (1 - share) * smooth)
+    return np.asarray(share * found[0].color + (1 - share) * smooth)
 
 
 def _seam(difference: Array, inside: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:

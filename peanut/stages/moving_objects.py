@@ -12,12 +12,13 @@ import torch
 
 from peanut.buffers import sliding
 from peanut.frame import Frame
-from peanut.ops.guided_filter import guided_filter
-from peanut.ops.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
-from peanut.ops.optical_flow import dense_flow, grid, sample
-from peanut.ops.registration import corners, register
-from peanut.ops.scene_change import BLIND, UNIT, compare, darkened, median, ranked
 from peanut.pipeline import Stage
+from peanut.validators import at_least, between, flag, one_of
+from peanut.vision.change_detection import BLIND, UNIT, compare, darkened, median, ranked
+from peanut.vision.guided_filter import guided_filter
+from peanut.vision.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
+from peanut.vision.optical_flow import dense_flow, grid, sample
+from peanut.vision.registration import corners, register
 
 Array = npt.NDArray[Any]
 
@@ -46,7 +47,7 @@ IN_SHADOW = 0.34
 EDGE = 0.4
 """Share of the largest distance within 2 pixels that belongs to the same thing, where few witnesses know little."""
 OUTLINE = 0.1
-"""Radius within which colours decide on the outline, as a share of the root of a part's area."""
+"""Radius within which colors decide on the outline, as a share of the root of a part's area."""
 NEAR = 0.05
 """Share of the picture's longest side within which a small part belongs to a larger one."""
 
@@ -61,7 +62,7 @@ class _Preset:
     """As EDGE, where both sides have witnesses: where a sharp edge is drawn."""
 
 
-PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "live": _Preset(320, (6, 10, 15))}
+PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "fast": _Preset(320, (6, 10, 15))}
 
 
 @attrs.define(eq=False)
@@ -94,7 +95,7 @@ class _Scene:
         return self.frame.shot
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MovingObjects(Stage):
     """Mask what moves against the camera's own motion, also while it rests for a moment.
 
@@ -106,19 +107,18 @@ class MovingObjects(Stage):
     most: at most so many connected parts per frame, the largest; None: all.
     min_area: parts smaller than this share of the picture are left out; near a larger part a quarter of it suffices.
     grow: pixels added around what was found.
-    preset: "live" looks at half the size and half the witnesses, in a fifth of the time, and finds less.
+    preset: "fast" looks at half the size and half the witnesses, in a fifth of the time, and finds less.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
     """
 
-    most: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional([attrs.validators.instance_of(int), attrs.validators.ge(1)])
-    )
-    min_area: float = attrs.field(default=0.002, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
-    grow: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
-    preset: Literal["quality", "live"] = attrs.field(default="quality", validator=attrs.validators.in_(tuple(PRESETS)))
-    shadows: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    most: int | None = attrs.field(default=None, validator=at_least(1, also=(None,)))
+    min_area: float = attrs.field(default=0.002, validator=between(0.0, 1.0))
+    grow: int = attrs.field(default=0, validator=at_least(0))
+    preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
+    shadows: bool = attrs.field(default=False, validator=flag)
+    latency, memory = RADIUS, 2 * RADIUS + 1
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         preset = PRESETS[self.preset]
@@ -218,7 +218,7 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
         unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
     score = np.where(score == BLIND, unseen, score)
     score = np.where(score == BLIND, 0, score).astype(np.uint8)
-    return _by_colour(scene, score)
+    return _by_color(scene, score)
 
 
 def _followed(score: Array, carried: Array, against: list[Array], firm: Array) -> Array:
@@ -247,14 +247,14 @@ def _shadows(window: tuple[_Scene, ...], scene: _Scene) -> Array:
 
 
 def _carried(scene: _Scene, other: _Scene, mask: Array) -> Array:
-    """The mask of a neighbouring frame, carried along by flow: h w, bool."""
+    """The mask of a neighboring frame, carried along by flow: h w, bool."""
     start = grid(*(slice(0, n) for n in scene.grey.shape))
     at = start + dense_flow(scene.grey, other.grey, "fast")
     return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
 
 
-def _by_colour(scene: _Scene, score: Array) -> Array:
-    """Where a match means little, because nothing has texture, the colours around decide."""
+def _by_color(scene: _Scene, score: Array) -> Array:
+    """Where a match means little, because nothing has texture, the colors around decide."""
     new, old = score > SURE * UNIT, (score <= LIKELY * UNIT) & ~scene.flat
     picture = scene.picture.astype(np.float32)
     around_new, around_old = (
@@ -264,15 +264,13 @@ def _by_colour(scene: _Scene, score: Array) -> Array:
         ((picture - around[..., :3] / (around[..., 3:] + 1e-4)) ** 2).sum(axis=-1)
         for around in (around_new, around_old)
     )
-    needed = 0.5 + 6 * score.astype(np.float32) / (
-        LIKELY * UNIT
-    )  # the likelier it is new, the less the colour must say
+    needed = 0.5 + 6 * score.astype(np.float32) / (LIKELY * UNIT)  # the likelier it is new, the less the color must say
     joins = scene.flat & (score <= LIKELY * UNIT) & (around_new[..., 3] > 0.25) & (apart_new < needed * apart_old)
     return np.where(joins, np.uint8(SURE * UNIT), score)
 
 
 def _outlined(scene: _Scene, mask: Array) -> Array:
-    """The mask with an outline that follows the colours."""
+    """The mask with an outline that follows the colors."""
     out = np.zeros_like(mask)
     for part in parts(mask):
         radius = max(1, round(OUTLINE * float(np.count_nonzero(part)) ** 0.5))

@@ -2,9 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -12,15 +13,17 @@ import torch
 from torch import Tensor
 
 from peanut.buffers import References
-from peanut.devices import pick_device, pick_dtype, place
-from peanut.errors import UsageError, pick
+from peanut.devices import pick_device, pick_dtype
+from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
 from peanut.networks.e2fgvi_online import Remembered, complete_newest
-from peanut.ops.inpainting import fill_smooth
 from peanut.pipeline import Stage
-from peanut.stages.covered import Covered
-from peanut.stages.region import Region, full_region, region_around
+from peanut.validators import Validator, at_least, flag, mask_of, one_of
+from peanut.vision.inpainting import fill_smooth
+from peanut.weights import names_used, resolve
+from peanut.windows.covered import Covered
+from peanut.windows.region import Region, full_region, region_around
 
 log = logging.getLogger("peanut")
 
@@ -37,14 +40,15 @@ class Preset:
     reference_stride: int
     max_references: int | None
     lookahead: int
+    remember: bool
     max_pixels: int
 
 
 PRESETS = {
-    "quality": Preset(5, True, 10, max_references=12, lookahead=25, max_pixels=720 * 1296),
-    "balanced": Preset(5, True, 10, max_references=8, lookahead=15, max_pixels=720 * 1296),
-    "fast": Preset(5, False, 10, max_references=4, lookahead=10, max_pixels=360 * 648),
-    "live": Preset(5, True, 10, max_references=3, lookahead=0, max_pixels=360 * 648),
+    "quality": Preset(5, True, 10, max_references=12, lookahead=25, remember=False, max_pixels=720 * 1296),
+    "balanced": Preset(5, True, 10, max_references=8, lookahead=15, remember=False, max_pixels=720 * 1296),
+    "fast": Preset(5, False, 10, max_references=4, lookahead=10, remember=False, max_pixels=360 * 648),
+    "live": Preset(5, True, 10, max_references=3, lookahead=0, remember=True, max_pixels=360 * 648),
 }
 
 
@@ -72,28 +76,25 @@ class _Held:
 
     @property
     def mask(self) -> Tensor:
-        mask = self.frame.mask
-        if mask is None:
-            raise UsageError("NOFEraser needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
-        return mask
+        return mask_of(self.frame, "NOFEraser")
 
     def forget(self) -> None:
         """Drop what was computed, for another region."""
         self.region = self.masked = self.feature = self.flows = self.remembered = None
 
 
-def _of_preset(name: str) -> Any:
+def _of_preset(name: str, validator: Validator) -> Any:
     """A field whose default is the preset's value."""
 
     def of(self: "NOFEraser") -> Any:
-        return getattr(pick("preset", self.preset, PRESETS), name)
+        return getattr(PRESETS.get(self.preset), name, None)  # an unknown preset is refused by its own validator
 
-    return attrs.field(default=attrs.Factory(of, takes_self=True))
+    return attrs.field(default=attrs.Factory(of, takes_self=True), validator=validator)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class NOFEraser(Stage):
-    """Fill what is masked with E2FGVI: flow-guided propagation from neighbours, attention to frames far away.
+    """Fill what is masked with E2FGVI: flow-guided propagation from neighbors, attention to frames far away.
 
     model: a name in the table of weights, or a network. preset: "quality", "balanced", "fast" or "live": the values of
         what is not given below.
@@ -104,10 +105,10 @@ class NOFEraser(Stage):
     lookahead: frames after a window's centre that are waited for; references come from there too. 0 is live: one frame
         in, one frame out, each from a window of the 2 neighbor_stride - 1 frames before it, nothing blended.
     region: "auto" computes a box around the masks alone and corrects the seam; "full" the whole picture as published.
+    remember: without a look-ahead, compute the newest frame alone, which attends to what is remembered of earlier ones
+        (their keys and values) and to nothing later: a fraction of the cost, and not the same images.
     max_pixels: area above which a box is reduced. device, dtype: "auto" takes the fastest that is there.
 
-    `preset="live"` computes the newest frame alone, which attends to what is remembered of earlier frames (their keys
-    and values) and to nothing later: a fraction of the cost of `lookahead=0`, and not the same pictures.
     Frames without a mask in their window pass through untouched, as the same objects; outside the masks no pixel
     changes. A frame whose mask covers the whole picture is filled from the others of its window and the references;
     where all of those are covered too it stays as it is, which is told once. With `region="full"`, float32,
@@ -120,31 +121,44 @@ class NOFEraser(Stage):
     that do not fit.
     """
 
-    model: str | E2FGVI = attrs.field(default="e2fgvi-hq", repr=lambda x: repr(x) if isinstance(x, str) else "...")
-    preset: Literal["quality", "balanced", "fast", "live"] = "balanced"
-    neighbor_stride: int = _of_preset("neighbor_stride")
-    overlap: bool = _of_preset("overlap")
-    reference_stride: int = _of_preset("reference_stride")
-    max_references: int | None = _of_preset("max_references")
-    lookahead: int = _of_preset("lookahead")
-    region: Literal["auto", "full"] = attrs.field(default="auto", validator=attrs.validators.in_(("auto", "full")))
-    max_pixels: int = _of_preset("max_pixels")
+    model: str | Path | E2FGVI = "e2fgvi-hq"
+    preset: Literal["quality", "balanced", "fast", "live"] = attrs.field(default="balanced", validator=one_of(*PRESETS))
+    neighbor_stride: int = _of_preset("neighbor_stride", at_least(1))
+    overlap: bool = _of_preset("overlap", flag)
+    reference_stride: int = _of_preset("reference_stride", at_least(1))
+    max_references: int | None = _of_preset("max_references", at_least(0, also=(None,)))
+    lookahead: int = _of_preset("lookahead", at_least(0))
+    remember: bool = _of_preset("remember", flag)
+    region: Literal["auto", "full"] = attrs.field(default="auto", validator=one_of("auto", "full"))
+    max_pixels: int = _of_preset("max_pixels", at_least(MULTIPLE[0] * MULTIPLE[1]))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     _network: E2FGVI = attrs.field(init=False, repr=False)
+    needs_masks = True
 
     def __attrs_post_init__(self) -> None:
-        least = {"neighbor_stride": 1, "reference_stride": 1, "max_references": 0, "lookahead": 0}
-        for name, smallest in {**least, "max_pixels": MULTIPLE[0] * MULTIPLE[1]}.items():
-            value = getattr(self, name)
-            if value is not None and value < smallest:
-                raise UsageError(f"NOFEraser: {name} must be at least {smallest}, got {value}.")
-        if self.preset == "live" and self.lookahead:
-            raise UsageError(f"NOFEraser: the live preset sees no later frame, got lookahead={self.lookahead}.")
+        if self.remember and self.lookahead:
+            raise UsageError(f"NOFEraser: remember=True sees no later frame, got lookahead={self.lookahead}.")
         device = pick_device(self.device)
-        object.__setattr__(self, "_network", _network(self.model, device, pick_dtype(self.dtype, device)))
+        dtype = pick_dtype(self.dtype, device)
+        object.__setattr__(self, "_network", resolve("NOFEraser", self.model, E2FGVI, device=device, dtype=dtype))
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    @property
+    def latency(self) -> int:
+        return self.lookahead + self.neighbor_stride if self.lookahead else 0
+
+    @property
+    def memory(self) -> int | None:
+        if self.max_references is None:
+            return None
+        window = self.lookahead + 2 * self.neighbor_stride + 1 if self.lookahead else 2 * self.neighbor_stride
+        return window + self.max_references
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return names_used(self.model)
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         run = _Run(self, self._network)
         for _, shot in groupby(frames, key=attrgetter("shot")):
             items = (run.take(frame, number) for number, frame in enumerate(shot))
@@ -239,7 +253,7 @@ class _Run:
     @torch.inference_mode()
     def _newest(self, local: list[_Held], references: tuple[_Held, ...], region: Region) -> Tensor:
         """The newest frame as the network sees it: 1 3 h w in [-1, 1]."""
-        if self.settings.preset != "live":
+        if not self.settings.remember:
             return self._window(local, references, region)
         held = [*references, *local]
         for count, item in enumerate(held):
@@ -308,7 +322,7 @@ class _Run:
                 item.feature = feature
 
     def _find_flows(self, local: list[_Held]) -> None:
-        """Flows between neighbours that are not there yet."""
+        """Flows between neighbors that are not there yet."""
         missing = [(a, b) for a, b in pairwise(local) if a.flows is None]
         if missing:
             pairs = torch.stack([torch.stack([_there(a.masked), _there(b.masked)]) for a, b in missing])
@@ -333,17 +347,6 @@ class _Run:
         image = item.frame.image.clone()
         image[:, item.mask] = item.completed.floor().to(torch.uint8)
         return item.frame.with_image(image)
-
-
-def _network(model: str | E2FGVI, device: torch.device, dtype: torch.dtype) -> Any:
-    if isinstance(model, E2FGVI):
-        return place(model, device, dtype)
-    from peanut import weights
-
-    network = weights.network(model, device=device, dtype=dtype)
-    if not isinstance(network, E2FGVI):
-        raise UsageError(f"NOFEraser: {model} is a {type(network).__name__}, not an E2FGVI.")
-    return network
 
 
 def _there(x: Tensor | None) -> Tensor:

@@ -1,8 +1,9 @@
 """P-MASK: what a sentence means, found and followed with SAMWISE (Cuttano et al., CVPR 2025), streaming."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -10,15 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peanut.devices import pick_device, pick_dtype, place
+from peanut.devices import pick_device, pick_dtype
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
 from peanut.ops.attention import FastAttention
-from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
-from peanut.stages.tokenizer import LONGEST, Tokenizer
+from peanut.validators import at_least, one_of
+from peanut.vision.morphology import grown
+from peanut.weights import names_used, pull, resolve
+from peanut.weights.tokenizer import LONGEST, Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +51,11 @@ class PMask(Stage):
 
     prompts: tuple[Sentence, ...]
     but_not: tuple[Sentence, ...]
-    model: str | SAMWISE
-    clip: int
-    on_cut: Literal["reset", "keep"]
+    model: str | Path | SAMWISE
+    clip: int = attrs.field(validator=at_least(1))
+    on_cut: Literal["reset", "keep"] = attrs.field(validator=one_of("reset", "keep"))
     verbs: tuple[str, ...]
-    grow: int
+    grow: int = attrs.field(validator=at_least(0))
     device: str | torch.device
     dtype: str | torch.dtype
     tokenizer: Encode | None
@@ -62,7 +65,7 @@ class PMask(Stage):
         self,
         *prompts: Sentence,
         but_not: Sentence | Sequence[Sentence] = (),
-        model: str | SAMWISE = "samwise-mevis",
+        model: str | Path | SAMWISE = "samwise-mevis",
         clip: int = 8,
         on_cut: Literal["reset", "keep"] = "reset",
         verbs: Sequence[str] = (),
@@ -76,17 +79,26 @@ class PMask(Stage):
             raise UsageError('PMask needs a sentence: PMask("the man in the red jacket").')
         for sentence in (*prompts, *without):
             _check(sentence)
-        if clip < 1 or grow < 0:
-            raise UsageError(f"PMask: clip must be at least 1 and grow at least 0, got {clip} and {grow}.")
-        if on_cut not in ("reset", "keep"):
-            raise UsageError(f"PMask: on_cut must be 'reset' or 'keep', got {on_cut!r}.")
         on = pick_device(device)
-        network = _network(model, on)
+        network = resolve("PMask", model, SAMWISE, device=on, dtype=torch.float32)
         encode = _tokenizer() if tokenizer is None else tokenizer
         settings = prompts, without, model, clip, on_cut, tuple(verbs), grow, on, pick_dtype(dtype, on), encode
         self.__attrs_init__(*settings, network)
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    @property
+    def latency(self) -> int:
+        return self.clip - 1
+
+    @property
+    def memory(self) -> int:
+        return self.clip
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        vocabulary = ("roberta-base-tokenizer",) if isinstance(self.tokenizer, Tokenizer) else ()
+        return names_used(self.model) + vocabulary
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         run = _Run(self)
         for texts, clip in run.clips(frames):
             yield from run.masked(texts, clip)
@@ -98,8 +110,6 @@ class PMask(Stage):
         shown += [f"but_not={_named(self.but_not)}"] if self.but_not else []
         shown += [f"clip={self.clip}"] if self.clip != 8 else []
         return f"PMask({', '.join(shown)})"
-
-    __repr__ = __str__
 
 
 @attrs.define(eq=False)
@@ -122,7 +132,7 @@ class _Run:
         self.shot: int | None = None
         self.frames, self.found = 0, False
 
-    def clips(self, frames: Iterator[Frame]) -> Iterator[tuple[list[str], list[Frame]]]:
+    def clips(self, frames: Iterable[Frame]) -> Iterator[tuple[list[str], list[Frame]]]:
         """Frames of one shot and the same texts, `clip` at most; each frame is asked for its texts once."""
         asked = ((self._texts(frame), frame) for frame in frames)
         for (_, _, texts), group in groupby(asked, key=lambda pair: (pair[1].shot, pair[1].size, pair[0])):
@@ -147,7 +157,7 @@ class _Run:
                 self._ask(one, text)
             size = fitted(clip[0].size, self.network.image_size)
             batch = torch.stack([prepared(frame.image, size, self.network.image_size) for frame in clip])
-            stem = self.network.stem(batch.to(device))
+            stem = self.network.encode_stem(batch.to(device))
             logits = [self._follow(one, stem, size, clip[0].size) for one in everything]
         wanted, unwanted = logits[: len(self.wanted)], logits[len(self.wanted) :]
         return [
@@ -172,7 +182,7 @@ class _Run:
         """Mask logits of a clip under one text: t h w, float32."""
         if one.prompt is None:
             raise RuntimeError("a text was followed before it was encoded.")
-        clip, out = self.network.see(stem, one.prompt), []
+        clip, out = self.network.encode(stem, one.prompt), []
         for number in range(len(clip.levels[0])):
             seen = self.network.step(clip.frame(number), one.bank).logits[..., : size[0], : size[1]]
             out.append(F.interpolate(seen.float(), whole, mode="bilinear", align_corners=False)[0, 0].cpu())
@@ -222,19 +232,6 @@ def _named(sentences: Sequence[Sentence]) -> str:
     return " or ".join(repr(x) if isinstance(x, str) else "what was asked for" for x in sentences)
 
 
-def _network(model: str | SAMWISE, device: torch.device) -> Any:
-    if isinstance(model, SAMWISE):
-        return place(model, device, torch.float32)
-    from peanut import weights
-
-    network = weights.network(model, device=device, dtype=torch.float32)
-    if not isinstance(network, SAMWISE):
-        raise UsageError(f"PMask: {model} is a {type(network).__name__}, not a SAMWISE.")
-    return network
-
-
 def _tokenizer() -> Encode:
-    from peanut import weights
-
-    vocabulary = weights.pull("roberta-base-tokenizer")
+    vocabulary = pull("roberta-base-tokenizer")
     return Tokenizer(vocabulary, vocabulary.with_name("merges.txt"))

@@ -14,7 +14,9 @@ from peanut.devices import pick_device
 from peanut.errors import UsageError, pick
 from peanut.frame import Frame
 from peanut.pipeline import Stage
-from peanut.stages.covered import Covered
+from peanut.validators import above, mask_of
+from peanut.weights import names_used, resolve
+from peanut.windows.covered import Covered
 
 Inpainter = Callable[[Tensor, Tensor], Tensor]
 """From image (3 h w, uint8, RGB) and mask (h w, bool, True = fill) to an image like the first."""
@@ -25,7 +27,7 @@ MULTIPLE = 8
 """What LaMa's sides must be multiples of."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PerFrame(Stage):
     """Fill what is masked in each frame alone, as if there were no others: the baseline that erasers are compared with.
 
@@ -45,14 +47,17 @@ class PerFrame(Stage):
     """
 
     inpainter: Literal["telea", "navier-stokes", "big-lama"] | Inpainter | nn.Module = "telea"
-    radius: float = 3
+    radius: float = attrs.field(default=3, validator=above(0))
     device: str | torch.device = "auto"
     _fill: Inpainter = attrs.field(init=False, repr=False)
+    needs_masks, latency, memory = True, 0, 1
 
     def __attrs_post_init__(self) -> None:
-        if not self.radius > 0:
-            raise UsageError(f"PerFrame: radius must be more than 0 pixels, got {self.radius}.")
         object.__setattr__(self, "_fill", self._prepared(self.inpainter))
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return names_used(self.inpainter)
 
     def __str__(self) -> str:
         named = isinstance(self.inpainter, str)
@@ -62,12 +67,11 @@ class PerFrame(Stage):
         covered = Covered("PerFrame")
         needs_surroundings = isinstance(self.inpainter, str | nn.Module)
         for frame in frames:
-            if frame.mask is None:
-                raise UsageError("PerFrame needs masks: put masks(path), MovingObjects() or PMask(prompt) before it.")
-            stays = needs_surroundings and bool(frame.mask.all())
+            mask = mask_of(frame, "PerFrame")
+            stays = needs_surroundings and bool(mask.all())
             if stays:
                 covered.stays(frame)
-            yield self._filled(frame, frame.mask) if frame.mask.any() and not stays else frame
+            yield self._filled(frame, mask) if mask.any() and not stays else frame
             del frame
 
     def _filled(self, frame: Frame, mask: Tensor) -> Frame:
@@ -82,18 +86,15 @@ class PerFrame(Stage):
     def _prepared(self, inpainter: Any) -> Inpainter:
         if isinstance(inpainter, str):
             method = pick("inpainter", inpainter, {**METHODS, LAMA: None})
-            inpainter = self._lama() if method is None else partial(_classical, method=method, radius=self.radius)
-        if isinstance(inpainter, nn.Module):
+            if method is not None:
+                return partial(_classical, method=method, radius=self.radius)
+        if isinstance(inpainter, str | nn.Module):
             device = pick_device(self.device)
-            return partial(_learned, network=inpainter.to(device).eval(), device=device)
+            network = resolve("PerFrame", inpainter, nn.Module, device=device, dtype=None)
+            return partial(_learned, network=network, device=device)
         if not callable(inpainter):
             raise UsageError(f"PerFrame: inpainter must be a name, a function or a module, got {inpainter!r}.")
         return inpainter  # type: ignore[no-any-return]
-
-    def _lama(self) -> nn.Module:
-        from peanut import weights
-
-        return weights.network(LAMA, device=self.device, dtype=torch.float32)
 
 
 def _classical(image: Tensor, mask: Tensor, *, method: int, radius: float) -> Tensor:

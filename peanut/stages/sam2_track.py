@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -9,13 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from peanut.devices import pick_device, pick_dtype, place
+from peanut.devices import pick_device, pick_dtype
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.ops.attention import FastAttention
-from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
+from peanut.validators import at_least, one_of
+from peanut.vision.morphology import grown
+from peanut.weights import names_used, resolve
 
 SPATIAL, POINTERS = 6, 15
 """Recent frames whose spatial memory, and whose object pointer, a frame attends to."""
@@ -67,7 +70,7 @@ Given = Mapping[int, Prompt | None]
 Prompts = Mapping[int, Given] | Callable[[Frame], Given]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Sam2Track(Stage):
     """Mask objects that are shown by clicks, boxes or masks, and follow them.
 
@@ -86,27 +89,26 @@ class Sam2Track(Stage):
     """
 
     prompts: Prompts = attrs.field(repr=lambda x: "..." if callable(x) else f"<{len(x)} frames>")
-    model: str | nn.Module = "sam2.1-base-plus"
-    max_prompted: int = attrs.field(default=8, validator=attrs.validators.ge(1))
-    on_cut: Literal["reset", "keep"] = attrs.field(default="keep", validator=attrs.validators.in_(("reset", "keep")))
-    grow: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    model: str | Path | nn.Module = "sam2.1-base-plus"
+    max_prompted: int = attrs.field(default=8, validator=at_least(1))
+    on_cut: Literal["reset", "keep"] = attrs.field(default="keep", validator=one_of("reset", "keep"))
+    grow: int = attrs.field(default=0, validator=at_least(0))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     _network: Any = attrs.field(init=False, repr=False)
+    latency, memory = 0, 1
 
     def __attrs_post_init__(self) -> None:
-        device = pick_device(self.device)
-        if isinstance(self.model, nn.Module):
-            network = place(self.model, device, torch.float32)
-        else:
-            from peanut import weights
-
-            network = weights.network(self.model, device=device, dtype=torch.float32)
+        network = resolve("Sam2Track", self.model, nn.Module, device=pick_device(self.device), dtype=torch.float32)
         if not hasattr(network, "track_step"):
             raise UsageError(f"Sam2Track: {self.model} is a {type(network).__name__}, not a SAM 2.")
         object.__setattr__(self, "_network", network)
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return names_used(self.model)
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         device = pick_device(self.device)
         tracks, shot = _Tracks(self._network, self.max_prompted, device, pick_dtype(self.dtype, device)), None
         for frame in frames:
@@ -167,11 +169,11 @@ class _Tracks:
             masks = {}
             for name, known in self.objects.items():
                 prompt = given.get(name)
-                low = (
+                logits = (
                     self._prompted(frame, known, prompt, features) if prompt else self._tracked(frame, known, features)
                 )
                 known.forget(frame.index + 1, self.max_prompted)
-                logits = F.interpolate(low.float(), frame.size, mode="bilinear", align_corners=False)
+                logits = F.interpolate(logits.float(), frame.size, mode="bilinear", align_corners=False)
                 masks[name] = (logits[0, 0] > 0).cpu()
         return masks
 
@@ -179,21 +181,21 @@ class _Tracks:
         """A frame without a prompt: low-resolution mask logits, 1 1 h w."""
         out = self._track(frame, known, features, run_mem_encoder=True)
         known.recent[frame.index] = self._kept(out, out["maskmem_features"], out["maskmem_pos_enc"])
-        low: Tensor = out["pred_masks"]
-        return low
+        logits: Tensor = out["pred_masks"]
+        return logits
 
     def _prompted(self, frame: Frame, known: _Object, prompt: Prompt, features: tuple[Any, ...]) -> Tensor:
         """A frame with a prompt: it is seen without memory, and remembered for good."""
         side = self.network.image_size
         out = self._track(frame, known, features, run_mem_encoder=False, **self._inputs(frame, prompt))
-        low: Tensor = out["pred_masks"]
-        high = F.interpolate(low.float(), (side, side), mode="bilinear", align_corners=False)
+        logits: Tensor = out["pred_masks"]
+        high = F.interpolate(logits.float(), (side, side), mode="bilinear", align_corners=False)
         memory, position = self.network._encode_new_memory(
             features[0], features[2], high, out["object_score_logits"], is_mask_from_pts=True
         )
         known.recent.pop(frame.index, None)
         known.prompted[frame.index] = self._kept(out, memory, position)
-        return low
+        return logits
 
     def _track(self, frame: Frame, known: _Object, features: tuple[Any, ...], **inputs: Any) -> dict[str, Any]:
         levels, positions, sizes = features

@@ -11,8 +11,9 @@ from torch import Tensor
 from peanut.devices import pick_device, pick_dtype
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.ops.morphology import grown
 from peanut.pipeline import Stage
+from peanut.validators import at_least, between
+from peanut.vision.morphology import grown
 
 RESTART = 300
 """Frames after which tracking begins anew: tracks are never given up before, and each costs time and memory."""
@@ -22,7 +23,7 @@ MEMORY = ("object_pointer", "maskmem_features", "maskmem_pos_enc")
 """What the tracker reads of a past frame; of one long past the first alone."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Sam3Mask(Stage):
     """Mask everything that `prompt` names, found in each frame and tracked from frame to frame by SAM 3.
 
@@ -46,18 +47,15 @@ class Sam3Mask(Stage):
     )
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
-    threshold: float = 0.5
-    grow: int = 0
+    threshold: float = attrs.field(default=0.5, validator=between(0.0, 1.0))
+    grow: int = attrs.field(default=0, validator=at_least(0))
     _model: Any = attrs.field(init=False, repr=False)
     _processor: Any = attrs.field(init=False, repr=False)
+    latency, memory = 0, 1
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
             raise UsageError(f"Sam3Mask: prompt must name what to mask, such as 'red car', got {self.prompt!r}.")
-        if not 0 <= self.threshold <= 1:
-            raise UsageError(f"Sam3Mask: threshold must be 0 to 1, got {self.threshold}.")
-        if self.grow < 0:
-            raise UsageError(f"Sam3Mask: grow must be at least 0 pixels, got {self.grow}.")
         if isinstance(self.model, str):
             device = pick_device(self.device)
             model, processor = _load(self.model)

@@ -1,8 +1,9 @@
 """UR-Net: making a video sharp with recurrent bidirectional networks, streaming in bounded memory."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -10,16 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peanut.devices import pick_device, pick_dtype, place
+from peanut.devices import pick_device, pick_dtype, prepare_for_inference
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.networks.basicvsr import BasicVSR as BasicVSRNetwork
-from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.bidirectional import Bidirectional, Trunk
 from peanut.ops.padding import pad_to_multiple
 from peanut.ops.tiling import Tile, blend, tiles
 from peanut.pipeline import Stage
-from peanut.stages.bidirectional_stream import BidirectionalStream
+from peanut.validators import at_least, between
+from peanut.weights import names_used, resolve
+from peanut.windows.bidirectional_stream import BidirectionalStream
 
 DEFAULTS = {4: "basicvsrpp-reds4", 1: "basicvsrpp-decompress-3"}
 """The published weights that a scale stands for: enlarging, and restoring compressed video at its own size."""
@@ -28,14 +29,10 @@ BUDGET = 4 * 2**30
 CHUNK = 14
 """Frames of a chunk, unless given."""
 OVERLAP = 16
-"""Pixels that neighbouring tiles share, of the input."""
+"""Pixels that neighboring tiles share, of the input."""
 
 
-def _model_repr(model: Any) -> str:
-    return repr(model) if isinstance(model, str | None) else "..."
-
-
-@attrs.frozen
+@attrs.frozen(repr=False)
 class URNet(Stage):
     """Enlarge four times, or restore at the same size, with BasicVSR++ or BasicVSR.
 
@@ -43,7 +40,7 @@ class URNet(Stage):
         default of `scale`, 4 or 1.
     chunk: frames that are computed together; "whole": a shot at once, as published.
     lookahead: frames after a chunk that its backward branches start from. 0 is live: chunks of one frame, unless given.
-    memory: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
+    carry: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
         is carried for ever drifts. "auto": 60 while the picture moves; while it does not, chunks of at most 7 frames
         begin anew (live: after 8) and see 7 frames ahead, unless the state comes from moving pictures and still fits.
         None: it never begins anew.
@@ -59,14 +56,16 @@ class URNet(Stage):
     that do not fit the model or each other, and for weights that are not finite.
     """
 
-    model: str | Bidirectional | None = attrs.field(default=None, repr=_model_repr)
+    model: str | Path | Bidirectional | None = None
     scale: int | None = None
-    chunk: int | Literal["whole"] | None = None
-    lookahead: int = 21
-    memory: int | Literal["auto"] | None = "auto"
-    fade: int = 7
-    fidelity: float = 1.0
-    tile: int | Literal["auto"] | None = "auto"
+    chunk: int | Literal["whole"] | None = attrs.field(default=None, validator=at_least(1, also=("whole", None)))
+    lookahead: int = attrs.field(default=21, validator=at_least(0))
+    carry: int | Literal["auto"] | None = attrs.field(default="auto", validator=at_least(0, also=("auto", None)))
+    fade: int = attrs.field(default=7, validator=at_least(0))
+    fidelity: float = attrs.field(default=1.0, validator=between(0.0, 1.0))
+    tile: int | Literal["auto"] | None = attrs.field(
+        default="auto", validator=at_least(2 * OVERLAP, also=("auto", None))
+    )
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     compile: bool = False
@@ -74,47 +73,45 @@ class URNet(Stage):
     _device: torch.device = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        name = type(self).__name__
-        for field, least in (("lookahead", 0), ("memory", 0), ("fade", 0)):
-            if (value := getattr(self, field)) not in (None, "auto") and value < least:
-                raise UsageError(f"{name}: {field} must be at least {least}, got {value}.")
-        if self.chunk != "whole" and self.chunk is not None and self.chunk < 1:
-            raise UsageError(f"{name}: chunk must be at least 1 or 'whole', got {self.chunk}.")
-        if not 0 <= self.fidelity <= 1:
-            raise UsageError(f"{name}: fidelity must be 0 to 1, got {self.fidelity}.")
-        if isinstance(self.tile, int) and self.tile < 2 * OVERLAP:
-            raise UsageError(f"{name}: tile must be at least {2 * OVERLAP} pixels, 'auto' or None, got {self.tile}.")
         device = pick_device(self.device)
-        network = self._build()
-        place(network, device, pick_dtype(self.dtype, device))
+        network = self._resolved(device)
         if self.compile:
+            network = prepare_for_inference(network, device)  # a copy: others may share the one that was resolved
             for part in network.modules():
                 if isinstance(part, Trunk):
                     part.compile()
         object.__setattr__(self, "_network", network)
         object.__setattr__(self, "_device", device)
 
-    def _build(self) -> Bidirectional:
+    def _resolved(self, device: torch.device) -> Bidirectional:
         """The network with its weights. Raises UsageError if model, scale and weights do not go together."""
-        name, model = type(self).__name__, self.model
-        if model is None:
-            if self.scale not in (None, *DEFAULTS):
-                raise UsageError(f"{name}: scale must be 4 (enlarge) or 1 (restore), got {self.scale}.")
-            model = DEFAULTS[self.scale or 4]
-        network = model if isinstance(model, Bidirectional) else _filled(model)
+        if self.model is None and self.scale not in (None, *DEFAULTS):
+            raise UsageError(f"URNet: scale must be 4 (enlarge) or 1 (restore), got {self.scale}.")
+        model, dtype = self._model, pick_dtype(self.dtype, device)
+        network = resolve("URNet", model, Bidirectional, device=device, dtype=dtype)  # type: ignore[type-abstract]
         if self.scale not in (None, network.scale):
-            shown = _model_repr(self.model)
-            raise UsageError(
-                f"{name}: model {shown} has the scale {network.scale}, not {self.scale}: leave scale away."
-            )
+            shown = model if isinstance(model, str | Path) else type(model).__name__
+            raise UsageError(f"URNet: {shown} has the scale {network.scale}, not {self.scale}: leave scale away.")
         for tensor_name, tensor in network.state_dict().items():
             if not tensor.isfinite().all():
-                raise UsageError(f"{name}: {tensor_name} holds values that are no numbers: the weights are damaged.")
+                raise UsageError(f"URNet: {tensor_name} holds values that are no numbers: the weights are damaged.")
         return network
 
     @property
+    def _model(self) -> str | Path | Bidirectional:
+        return DEFAULTS[self.scale or 4] if self.model is None else self.model
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return names_used(self._model)
+
+    @property
+    def memory(self) -> int | None:
+        length = self._length
+        return None if length is None else length + self.lookahead
+
+    @property
     def latency(self) -> int | None:
-        """Frames that must arrive after a frame before it comes out, at most; None: its whole shot."""
         length = self._length
         return None if length is None else length - 1 + self.lookahead
 
@@ -127,13 +124,13 @@ class URNet(Stage):
             return 1 if self.lookahead == 0 else CHUNK
         return self.chunk
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for (_, size), shot in groupby(frames, key=lambda frame: (frame.shot, frame.size)):
             yield from self._run_shot(size, shot)
 
     def _run_shot(self, size: tuple[int, int], shot: Iterable[Frame]) -> Iterator[Frame]:
         boxes = self._boxes(size)
-        settings = self._length, self.lookahead, self.memory, self.fade
+        settings = self._length, self.lookahead, self.carry, self.fade
         streams = [BidirectionalStream(self._network, *settings) for _ in boxes]
         waiting: deque[tuple[Frame, Tensor]] = deque()
         for frame in shot:
@@ -183,20 +180,3 @@ class URNet(Stage):
 def BasicVSR(model: str | Bidirectional = "basicvsr-reds4", **settings: Any) -> URNet:
     """`URNet` with the weights of BasicVSR (first-order propagation), which come from the Python package index."""
     return URNet(model, **settings)
-
-
-def _filled(model: str) -> Bidirectional:
-    """The network that published weights, or a file, are for."""
-    from peanut.weights import load
-
-    weights = load(model)
-    kinds: Mapping[str, type[BasicVSRNetwork | BasicVSRPlusPlus]] = {
-        "forward_trunk.main.0.weight": BasicVSRNetwork,
-        "deform_align.backward_1.weight": BasicVSRPlusPlus,
-    }
-    for telling, kind in kinds.items():
-        if telling in weights:
-            network = kind.like(weights)
-            network.load_state_dict(weights)
-            return network
-    raise UsageError(f"{model!r} holds no weights of BasicVSR or BasicVSR++: try 'basicvsr-reds4'.")

@@ -11,7 +11,7 @@ from av.video.reformatter import Interpolation
 
 LEFT, CENTRE = 1, 2
 LOCATIONS = {LEFT: (0, 128), CENTRE: (128, 128), 3: (0, 0), 4: (128, 0), 5: (0, 256), 6: (128, 256)}
-"""`Colour.chroma_location` -> how far the first chroma sample lies to the right of the first pixel, and below it (of
+"""`Color.chroma_location` -> how far the first chroma sample lies to the right of the first pixel, and below it (of
 256 parts of a pixel), where two pixels share a sample."""
 SIDE = 32
 NEUTRAL = (1, 1, 2, 2)
@@ -21,7 +21,7 @@ STATING = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg"}
 
 
 def location_of(picture: av.VideoFrame, codec: str) -> int:
-    """Where a decoded picture's chroma lies, as `Colour.chroma_location`; 0: not stated.
+    """Where a decoded picture's chroma lies, as `Color.chroma_location`; 0: not stated.
 
     Measured, as PyAV has no name for it: a slope in the chroma of a copy shows where FFmpeg takes it to lie when it
     enlarges it.

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from peanut.frame import Colour, Frame
+from peanut.frame import Color, Frame
 from peanut.video.chroma import LEFT, samples, turned
-from peanut.video.colour import MATRICES, NOT_STATED, Scaler, ToRgb, Turn, as_stored, chroma_of, matrix_of, usual_matrix
+from peanut.video.color import MATRICES, NOT_STATED, Scaler, ToRgb, Turn, as_stored, chroma_of, matrix_of, usual_matrix
 from peanut.video.media import Media
 
 Array = npt.NDArray[Any]
@@ -26,7 +26,7 @@ IN_PLANES = {
     "p210le": "yuv422p10le",
 }
 """Formats with several components in one plane -> the one with the same samples in planes of their own."""
-BT709 = Colour(matrix=1, full_range=False, primaries=1, transfer=1, chroma_location=1)
+BT709 = Color(matrix=1, full_range=False, primaries=1, transfer=1, chroma_location=1)
 """What frames without a video behind them are written as."""
 
 
@@ -35,7 +35,7 @@ class Coded:
     """A decoded picture as it is stored: `Frame.coded`. Left behind where a frame is pickled or copied deeply."""
 
     picture: av.VideoFrame
-    colour: Colour
+    color: Color
     turn: Turn
 
     @property
@@ -61,18 +61,18 @@ def bytes_of(pixel_format: str, h: int, w: int) -> int:
     return 0 if stored.is_rgb else sum(sizes)
 
 
-def coded_of(picture: av.VideoFrame, colour: Colour | None, turn: Turn) -> Coded | None:
+def coded_of(picture: av.VideoFrame, color: Color | None, turn: Turn) -> Coded | None:
     """What a frame keeps of its decoded picture; None where that is RGB, which the image holds already."""
-    return None if colour is None else Coded(picture, colour, turn)
+    return None if color is None else Coded(picture, color, turn)
 
 
-def colour_of_output(first: Frame, pixel_format: str) -> Colour:
+def color_of_output(first: Frame, pixel_format: str) -> Color:
     """How frames like the first are stored in `pixel_format`: as their source is, and tagged as far as that is.
 
     A matrix that was not tagged stays so, unless players would take another one for the output's size.
     """
     source, size = first.source, first.size
-    own = BT709 if source is None or source.colour is None else source.colour
+    own = BT709 if source is None or source.color is None else source.color
     if av.VideoFormat(pixel_format).is_rgb:
         return attrs.evolve(own, matrix=0, full_range=True, range_stated=True, chroma_location=0, read_as=0)
     matrix = matrix_of(own, *(source.size if isinstance(source, Media) else size))
@@ -88,13 +88,13 @@ def colour_of_output(first: Frame, pixel_format: str) -> Colour:
     )
 
 
-def told_location(colour: Colour, pixel_format: str) -> dict[str, str]:
+def told_location(color: Color, pixel_format: str) -> dict[str, str]:
     """The encoder's option that says where chroma lies, where that is not what everybody takes it for."""
     stored = av.VideoFormat(pixel_format)
     shared_both_ways = stored.chroma_width(8) == 4 and stored.chroma_height(8) == 4
-    usual = LEFT if not colour.full_range else 0
-    told = shared_both_ways and colour.chroma_location not in (0, usual)
-    return {"chroma_sample_location": str(colour.chroma_location)} if told else {}
+    usual = LEFT if not color.full_range else 0
+    told = shared_both_ways and color.chroma_location not in (0, usual)
+    return {"chroma_sample_location": str(color.chroma_location)} if told else {}
 
 
 class ToStored:
@@ -102,13 +102,13 @@ class ToStored:
 
     Where a pixel of a frame is that of its decoded picture, the stored brightness is kept, and a chroma sample where
     that holds for all pixels that share it; only the rest is converted from RGB. A picture in another format is
-    brought into this one first, without RGB in between. colour: how the output stores colours.
+    brought into this one first, without RGB in between. color: how the output stores colors.
     """
 
-    def __init__(self, pixel_format: str, colour: Colour) -> None:
+    def __init__(self, pixel_format: str, color: Color) -> None:
         self._format, self._planes = pixel_format, IN_PLANES.get(pixel_format, pixel_format)
         stored = av.VideoFormat(self._planes)
-        self._yuv, self._colour = colour, None if stored.is_rgb else colour
+        self._yuv, self._color = color, None if stored.is_rgb else color
         self._separate = not stored.is_rgb and [part.plane for part in stored.components] == list(
             range(len(stored.components))
         )
@@ -119,8 +119,8 @@ class ToStored:
         """The frame as a new picture, without time and tags."""
         coded = frame.coded
         kept = isinstance(coded, Coded) and self._can_keep(coded, frame.size)
-        picture = self._merged(frame, coded) if kept else self._from_rgb(_gbr(frame.image), None, self._colour)
-        return picture if self._planes == self._format else self._packed(picture, self._colour, self._colour)
+        picture = self._merged(frame, coded) if kept else self._from_rgb(_gbr(frame.image), None, self._color)
+        return picture if self._planes == self._format else self._packed(picture, self._color, self._color)
 
     def _can_keep(self, coded: Coded, size: tuple[int, int]) -> bool:
         """Whether planes of the output can be those of a decoded picture: turning it must not split its chroma."""
@@ -134,10 +134,10 @@ class ToStored:
     def _merged(self, frame: Frame, coded: Coded) -> av.VideoFrame:
         """The stored picture, with what was changed converted from RGB."""
         image = as_stored(frame.image, coded.turn)
-        changed = _differing(self._to_rgb(coded.picture, colour=coded.colour).numpy(), image.numpy())
-        colour = attrs.evolve(self._yuv, chroma_location=chroma_of(coded.colour))  # turned with the rest at the end
-        kept = self._kept(coded, colour)
-        new = self._from_rgb(_gbr(image), None, colour) if changed.any() else None
+        changed = _differing(self._to_rgb(coded.picture, color=coded.color).numpy(), image.numpy())
+        color = attrs.evolve(self._yuv, chroma_location=chroma_of(coded.color))  # turned with the rest at the end
+        kept = self._kept(coded, color)
+        new = self._from_rgb(_gbr(image), None, color) if changed.any() else None
         h, w = frame.size
         out = av.VideoFrame(w, h, self._planes)
         for number, part in enumerate(out.format.components):
@@ -149,13 +149,13 @@ class ToStored:
                 np.copyto(samples_out, fresh, where=_turned(shared, coded.turn))
         return out
 
-    def _kept(self, coded: Coded, colour: Colour) -> av.VideoFrame:
+    def _kept(self, coded: Coded, color: Color) -> av.VideoFrame:
         """The decoded picture in the output's format: itself, where it is stored the same way."""
-        own, picture = coded.colour, coded.picture
-        same = own.full_range == colour.full_range and MATRICES[own.read_as] == MATRICES[colour.read_as]
+        own, picture = coded.color, coded.picture
+        same = own.full_range == color.full_range and MATRICES[own.read_as] == MATRICES[color.read_as]
         if same and picture.format.name.replace("yuvj", "yuv") == self._planes.replace("yuvj", "yuv"):
             return picture
-        return self._from_stored(picture, attrs.evolve(own, chroma_location=chroma_of(own)), colour)
+        return self._from_stored(picture, attrs.evolve(own, chroma_location=chroma_of(own)), color)
 
 
 def _differing(a: Array, b: Array) -> Array:

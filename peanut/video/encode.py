@@ -1,4 +1,4 @@
-"""One video file being written: colours converted and tagged, exact times, the source's other streams beside it."""
+"""One video file being written: colors converted and tagged, exact times, the source's other streams beside it."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.carry import Carried
-from peanut.video.coded import ToStored, colour_of_output, told_location
+from peanut.video.coded import ToStored, color_of_output, told_location
 from peanut.video.container import video_stream
 from peanut.video.extras import describe, tags
 from peanut.video.interlaced import BY_FIELDS, CODING_FIELDS, Fields
@@ -55,7 +55,7 @@ SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written with
 class VideoOutput:
     """An open file that takes frames of one size.
 
-    first: the first frame; it decides size, colours, and what the time zero is. name: what the output is called in a
+    first: the first frame; it decides size, colors, and what the time zero is. name: what the output is called in a
     sentence. source: the open container of the source, or None. Raises UsageError for settings that the encoder
     refuses.
     """
@@ -118,9 +118,9 @@ class VideoOutput:
         self.pixel_format = pixel_format or usual_format(codec, first)
         if odd and pixel_format is None and codec in ("libx264", "libx265"):
             log.warning("%s: %dx%d is odd, which yuv420p cannot hold; written as yuv444p.", self.name, w, h)
-        self.colour = colour_of_output(first, self.pixel_format)
-        self._to_stored = ToStored(self.pixel_format, self.colour)
-        options |= told_location(self.colour, self.pixel_format)
+        self.color = color_of_output(first, self.pixel_format)
+        self._to_stored = ToStored(self.pixel_format, self.color)
+        options |= told_location(self.color, self.pixel_format)
         stream: Any = self.container.add_stream(codec, rate=self.fps, options=options)
         stream.width, stream.height, stream.pix_fmt = w, h, self.pixel_format
         context = stream.codec_context
@@ -128,9 +128,9 @@ class VideoOutput:
         context.thread_type = "AUTO"
         if PLAYABLE_ALL_THE_TIME[kind] is FRAGMENTS:
             context.gop_size = max(1, round(2 * (self.rate or 10)))
-        context.color_range = self._range = (2 if self.colour.full_range else 1) if self.colour.range_stated else 0
-        context.colorspace = self.colour.matrix
-        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        context.color_range = self._range = (2 if self.color.full_range else 1) if self.color.range_stated else 0
+        context.colorspace = self.color.matrix
+        context.color_primaries, context.color_trc = self.color.primaries, self.color.transfer
         if self.media is not None and self.media.aspect != 1:
             context.sample_aspect_ratio = self.media.aspect
             if codec in WITHOUT_SHAPE and kind in ("matroska", "webm"):
@@ -178,8 +178,8 @@ class VideoOutput:
                 f"write: frame {frame.index} is {w}x{h}, the video is {first_w}x{first_h}: put resize() before write."
             )
         picture = self._to_stored(frame)
-        picture.colorspace, picture.color_range = self.colour.matrix, self._range
-        picture.color_primaries, picture.color_trc = self.colour.primaries, self.colour.transfer
+        picture.colorspace, picture.color_range = self.color.matrix, self._range
+        picture.color_primaries, picture.color_trc = self.color.primaries, self.color.transfer
         stamp = max(self._last + 1, round((frame.time - self.shift) / self.time_base))
         picture.pts, picture.time_base, self._last = stamp, self.time_base, stamp
         picture.duration = max(1, round(1 / self.fps / self.time_base))

@@ -15,7 +15,7 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.coded import coded_of
-from peanut.video.colour import ToRgb, orientation, upright
+from peanut.video.color import ToRgb, orientation, upright
 from peanut.video.container import expected_frames, is_cover, origin, rate_of, video_stream
 from peanut.video.damage import Damage
 from peanut.video.gaps import Numbering, Place
@@ -183,7 +183,7 @@ class _Reading:
             target = self.first_size
         self.transparency.of_picture(picture)
         image = upright(self.to_rgb(picture, target), turn)
-        coded = None if target else coded_of(picture, self.to_rgb.colour_of(picture), turn)
+        coded = None if target else coded_of(picture, self.to_rgb.color_of(picture), turn)
         index = place.order if self.settings.gaps == "renumber" else place.index
         self.damage.flagged += bool(picture.is_corrupt)
         return Frame(index=index, time=place.time, image=image, shot=self.shot, source=self.media, coded=coded)
@@ -209,7 +209,7 @@ class _Reading:
             aspect=pixel_aspect(self.stream, turned),
             first_field=None if settings.deinterlace else field,
             frames=expected_frames(self.container, settings.start, settings.stop),
-            colour=self.to_rgb.colour_of(picture),
+            color=self.to_rgb.color_of(picture),
             rotation=int(picture.rotation),
             size=size[::-1] if turned else size,
             beside=tuple(sorted({other.type for other in self.container.streams} & {"audio", "subtitle"})),

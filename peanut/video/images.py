@@ -119,7 +119,7 @@ def image_of(bgr: npt.NDArray[np.uint8], max_size: int | None) -> Tensor:
 
 
 def _undarkened(file: Path, bgr: Any) -> Any:
-    """A see-through TIFF by FFmpeg's decoder, h w 3: OpenCV multiplies its colours by what they let through."""
+    """A see-through TIFF by FFmpeg's decoder, h w 3: OpenCV multiplies its colors by what they let through."""
     try:
         with av.open(str(file)) as container:
             own = next(container.decode(video=0)).to_ndarray(format="bgr24")

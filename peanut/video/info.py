@@ -6,9 +6,9 @@ from fractions import Fraction
 import attrs
 
 from peanut.errors import UsageError
-from peanut.frame import Colour
+from peanut.frame import Color
 from peanut.video.coded import bytes_of
-from peanut.video.colour import MATRICES, colour_of, orientation
+from peanut.video.color import MATRICES, color_of, orientation
 from peanut.video.container import expected_frames, length_of, rate_of, video_stream
 from peanut.video.file import open_video
 from peanut.video.images import files, is_pictures, load
@@ -28,7 +28,7 @@ class Info:
     seconds: Fraction | None
     codec: str
     pixel_format: str
-    colour: str
+    color: str
     rotation: int
     audio: tuple[str, ...]
     subtitles: tuple[str, ...]
@@ -47,7 +47,7 @@ class Info:
         return "\n".join(
             [
                 f"{self.path}: {w}x{h}, {count}{rate}{length}",
-                f"pictures   {self.codec}, {self.pixel_format}, {self.colour}, rotated by {self.rotation} degrees",
+                f"pictures   {self.codec}, {self.pixel_format}, {self.color}, rotated by {self.rotation} degrees",
                 f"sound      {', '.join(self.audio) or 'none'}",
                 f"subtitles  {', '.join(self.subtitles) or 'none'}",
                 f"a frame takes {self.megabytes:.1f} MB of memory",
@@ -58,7 +58,7 @@ class Info:
 def info(path: str | os.PathLike[str]) -> Info:
     """What a video file, a folder of pictures or a pattern is. Raises UsageError if it is none of them.
 
-    One picture is decoded, for its colours and the way up; a file whose pictures are all damaged tells the rest.
+    One picture is decoded, for its colors and the way up; a file whose pictures are all damaged tells the rest.
     """
     name = os.fspath(path)
     if is_pictures(name):
@@ -70,7 +70,7 @@ def info(path: str | os.PathLike[str]) -> Info:
         picture = next(pictures(container, stream, None, Unheard()), None)
         turned = picture is not None and orientation(picture)[0]
         size = (stream.width, stream.height) if turned else (stream.height, stream.width)
-        colour = None if picture is None else colour_of(picture, stream.codec_context.name)
+        color = None if picture is None else color_of(picture, stream.codec_context.name)
         return Info(
             path=name,
             size=size,
@@ -79,17 +79,17 @@ def info(path: str | os.PathLike[str]) -> Info:
             seconds=length_of(container),
             codec=stream.codec_context.name,
             pixel_format=stream.codec_context.pix_fmt or "unknown",
-            colour="RGB" if colour is None else _told(colour),
+            color="RGB" if color is None else _told(color),
             rotation=0 if picture is None else int(picture.rotation),
             audio=tuple(one.codec_context.name for one in container.streams.audio if one.codec_context),
             subtitles=tuple(one.codec_context.name for one in container.streams.subtitles if one.codec_context),
         )
 
 
-def _told(colour: Colour) -> str:
+def _told(color: Color) -> str:
     names = {"bt709": "BT.709", "bt601": "BT.601", "smpte240m": "SMPTE 240M", "bt2020": "BT.2020", "fcc": "FCC"}
-    guessed = "" if colour.matrix in MATRICES else " by its size (matrix not stated)"
-    return f"{names[MATRICES[colour.read_as]]}{guessed}, {'full' if colour.full_range else 'limited'} range"
+    guessed = "" if color.matrix in MATRICES else " by its size (matrix not stated)"
+    return f"{names[MATRICES[color.read_as]]}{guessed}, {'full' if color.full_range else 'limited'} range"
 
 
 def _of_pictures(path: str) -> Info:
@@ -105,7 +105,7 @@ def _of_pictures(path: str) -> Info:
         seconds=None,
         codec=pictures[0].suffix.lower().removeprefix("."),
         pixel_format="rgb24",
-        colour="RGB",
+        color="RGB",
         rotation=0,
         audio=(),
         subtitles=(),
@@ -122,7 +122,7 @@ def _of_webp(path: str) -> Info:
         seconds=None,
         codec="webp",
         pixel_format="rgb24",
-        colour="RGB",
+        color="RGB",
         rotation=0,
         audio=(),
         subtitles=(),

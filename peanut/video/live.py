@@ -18,7 +18,7 @@ import av.error
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.coded import coded_of
-from peanut.video.colour import ToRgb, orientation, upright
+from peanut.video.color import ToRgb, orientation, upright
 from peanut.video.container import rate_of, video_stream
 from peanut.video.file import name_of, reduced
 from peanut.video.media import Media
@@ -240,7 +240,7 @@ class _Feed(Iterator[Frame]):
         size = reduced(picture.height, picture.width, self.settings.max_size)
         turn = orientation(picture)
         image = upright(self._to_rgb(picture, size), turn)
-        coded = None if size else coded_of(picture, self._to_rgb.colour_of(picture), turn)
+        coded = None if size else coded_of(picture, self._to_rgb.color_of(picture), turn)
         self._last = self._time_of(picture, step)
         frame = Frame(index=self._index, time=self._last, image=image, source=self._source, coded=coded)
         self._index += 1
@@ -258,7 +258,7 @@ class _Feed(Iterator[Frame]):
         return Media(
             path=str(self.settings.path),
             fps=fps,
-            colour=self._to_rgb.colour_of(picture),
+            color=self._to_rgb.color_of(picture),
             rotation=int(picture.rotation),
             size=size[::-1] if orientation(picture)[0] else size,
             live=True,

@@ -16,7 +16,7 @@ EXACT = {"PNG", "TIFF", "BMP", "PPM"}
 """Formats whose small values are meant, not noise of a codec."""
 FEW = 63
 """Up to this value the grey levels of a whole folder are taken for the numbers of objects."""
-COLOURLESS = 16
+COLORLESS = 16
 """How far red, green and blue of a grey may lie apart."""
 SPEAKS = 0.5
 """Share of opaque pixels between black and white from which on a picture is a photograph, and no mask."""
@@ -79,7 +79,7 @@ def mask_picture(file: Path) -> MaskPicture:
     if picture.mode == "L" and "transparency" not in picture.info:
         return MaskPicture(np.asarray(picture), white=255, exact=exact)
     rgba = np.asarray(picture.convert("RGBA"))
-    return _of_colours(rgba[..., :3].max(axis=2), rgba[..., 3], exact)
+    return _of_colors(rgba[..., :3].max(axis=2), rgba[..., 3], exact)
 
 
 def _white(values: Array, mode: str) -> float:
@@ -97,7 +97,7 @@ def _labels(picture: Any) -> Array | None:
     is no object either; entries that the palette leaves out are.
     """
     stored = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
-    grey = (stored.max(axis=1) - stored.min(axis=1) <= COLOURLESS).all()
+    grey = (stored.max(axis=1) - stored.min(axis=1) <= COLORLESS).all()
     if grey or stored[0].any():
         return None
     numbers = np.arange(256, dtype=np.uint8)
@@ -106,8 +106,8 @@ def _labels(picture: Any) -> Array | None:
     return np.asarray(numbers[entries if entries.ndim == 2 else entries[..., 0]])
 
 
-def _of_colours(bright: Array, alpha: Array, exact: bool) -> MaskPicture:
-    """bright, alpha: h w, uint8. The alpha channel is taken where the colours of what is opaque say nothing."""
+def _of_colors(bright: Array, alpha: Array, exact: bool) -> MaskPicture:
+    """bright, alpha: h w, uint8. The alpha channel is taken where the colors of what is opaque say nothing."""
     opaque = alpha > 127
     if opaque.all():
         return MaskPicture(bright, white=255, exact=exact)

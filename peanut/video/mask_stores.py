@@ -119,7 +119,7 @@ class Pictures:
             "white on black": "",
             "label pictures": "label pictures, masked is every object in them",
             "grey levels": f"no value in it is above {self._largest or 0:g}, so every value but 0 is masked",
-            "the alpha channel": "the colours say nothing, so masked is what is opaque",
+            "the alpha channel": "the colors say nothing, so masked is what is opaque",
         }[picture.kind]
         if picture.is_dark and self._largest is not None and self._largest <= picture.white / 2:
             sentence = (

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import attrs
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
+from peanut.validators import one_of
 from peanut.video.file import open_video, reduced
 from peanut.video.images import SUFFIXES, files, is_pictures
 from peanut.video.mask_counts import check_count, frames_wanted, length_of_source, pictures_in
@@ -45,9 +47,9 @@ class masks(Stage):
         them empty, which is told; at the end the last mask is repeated for up to two frames; anything else is refused.
     object: of label pictures, the object or objects to remove; None removes all.
 
-    What is masked: above half of white in the brightest channel. In label pictures (palettes of colours that begin with
+    What is masked: above half of white in the brightest channel. In label pictures (palettes of colors that begin with
     black, as those of DAVIS and YouTube-VOS, and grey pictures whose largest value in the whole folder is at most 63,
-    as 0 and 1) every object, which is kept as a layer `object: 2` (bool). The alpha channel where the colours are one
+    as 0 and 1) every object, which is kept as a layer `object: 2` (bool). The alpha channel where the colors are one
     and the same. What is not simply white on black is told, and so are masks that are all empty or cover everything.
     Masks of the source's size are reduced with frames that were read with `max_size`.
     They are read one at a time, as the frames come; those of frames that are not there are passed over.
@@ -57,15 +59,12 @@ class masks(Stage):
     """
 
     path: str = attrs.field(converter=os.fspath)
-    by: By | None = attrs.field(default=None, kw_only=True)
-    missing: Missing | None = attrs.field(default=None, kw_only=True)
+    by: By | None = attrs.field(default=None, validator=one_of(None, *get_args(By)), kw_only=True)
+    missing: Missing | None = attrs.field(default=None, validator=one_of(None, *get_args(Missing)), kw_only=True)
     object: tuple[int, ...] | None = attrs.field(default=None, kw_only=True, converter=_objects)
+    latency, memory = 0, 1
 
     def __attrs_post_init__(self) -> None:
-        if self.by not in (None, "order", "number"):
-            raise UsageError(f"masks: by must be 'order' or 'number', got {self.by!r}.")
-        if self.missing not in (None, "empty", "carry"):
-            raise UsageError(f"masks: missing must be 'empty' or 'carry', got {self.missing!r}.")
         if is_pictures(self.path):
             files(self.path)
         elif not os.path.exists(self.path):

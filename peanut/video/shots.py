@@ -6,11 +6,11 @@ from typing import Any
 import attrs
 import cv2
 
-from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.ops.registration import corners, registered
 from peanut.pipeline import Stage
+from peanut.validators import above
 from peanut.video.file import reduced
+from peanut.vision.registration import corners, registered
 
 LONGEST_SIDE = 256
 """Pixels to which pictures are reduced: a cut is as plain there, and reducing costs far more than finding it."""
@@ -28,11 +28,8 @@ class shots(Stage):
     Raises UsageError if threshold is not above 0. Latency: 0. Holds: 1 frame. Changes the shot alone.
     """
 
-    threshold: float = 27.0
-
-    def __attrs_post_init__(self) -> None:
-        if not self.threshold > 0:
-            raise UsageError(f"shots: threshold must be above 0, got {self.threshold}.")
+    threshold: float = attrs.field(default=27.0, validator=above(0))
+    latency, memory = 0, 1
 
     def __str__(self) -> str:
         return "shots()" if self.threshold == 27 else f"shots(threshold={self.threshold:g})"

@@ -135,7 +135,7 @@ def _chunks(file: BinaryIO, end: int, number: int, packets: int) -> str:
 def _gif(file: BinaryIO, packets: int) -> str:
     """GIF: blocks up to the mark of the end."""
     head = _read(file, 0, 13)
-    at, held = 13 + _colours(head[10]), 0
+    at, held = 13 + _colors(head[10]), 0
     while True:
         head = _read(file, at, 10)
         if not head:
@@ -145,7 +145,7 @@ def _gif(file: BinaryIO, packets: int) -> str:
         if head[0] == 0x21:
             at += 2
         elif head[0] == 0x2C and len(head) == 10:
-            at, held = at + 11 + _colours(head[9]), held + 1
+            at, held = at + 11 + _colors(head[9]), held + 1
         else:
             return f"its structure is broken at byte {at}"
         while length := _read(file, at, 1):
@@ -154,8 +154,8 @@ def _gif(file: BinaryIO, packets: int) -> str:
                 break
 
 
-def _colours(flags: int) -> int:
-    """Bytes of the table of colours that these flags of a GIF tell of."""
+def _colors(flags: int) -> int:
+    """Bytes of the table of colors that these flags of a GIF tell of."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 

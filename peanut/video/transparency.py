@@ -37,7 +37,7 @@ class Transparency:
 
     def _tell(self) -> None:
         self.told = True
-        log.warning("%s: its transparency is dropped: what is transparent shows the colour stored there.", self.name)
+        log.warning("%s: its transparency is dropped: what is transparent shows the color stored there.", self.name)
 
 
 def is_transparent(file: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,14 +12,15 @@ import av
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.order import in_order
-from peanut.pipeline import Pipeline, Stage
+from peanut.pipeline import Stage
 from peanut.run import Link
+from peanut.validators import between
 from peanut.video.beside import Beside
 from peanut.video.encode import FORMATS, VideoOutput
 from peanut.video.file import name_of
 from peanut.video.finish import Output, finish, finish_early
-from peanut.video.mask_stages import mask_images
 from peanut.video.picture_folder import PictureFolder
 from peanut.video.target import Stream, Target
 
@@ -46,7 +47,7 @@ class write(Stage):
 
     overwrite: replace what `write` made before; never what the run reads, whatever its name.
 
-    Colours are stored and tagged as in the source, and where no pixel was changed the very samples of the source are
+    Colors are stored and tagged as in the source, and where no pixel was changed the very samples of the source are
     encoded, as far as the pixel format holds them (`pixel_format="yuv420p10le"` keeps 10 bits).
     The file appears under its name when it is complete. A run that fails or is interrupted leaves every frame written
     in a playable `clean.partial-3f2a.mp4`, a new name every time, one that is killed all but the last 3 seconds.
@@ -57,12 +58,13 @@ class write(Stage):
 
     path: str | BinaryIO = attrs.field(converter=_as_target)
     codec: str | None = attrs.field(default=None, kw_only=True)
-    crf: float = attrs.field(default=16, kw_only=True)
+    crf: float = attrs.field(default=16, validator=between(0.0, 63.0), kw_only=True)
     pixel_format: str | None = attrs.field(default=None, kw_only=True)
     audio: bool = attrs.field(default=True, kw_only=True)
     subtitles: bool = attrs.field(default=True, kw_only=True)
     metadata: bool = attrs.field(default=True, kw_only=True)
     overwrite: bool = attrs.field(default=False, kw_only=True)
+    latency, memory = 0, 1
 
     def __attrs_post_init__(self) -> None:
         if not self._is_folder:
@@ -105,8 +107,6 @@ class write(Stage):
             raise UsageError(
                 f"write: {codec} does not take the pixel format {self.pixel_format!r}. It takes: {', '.join(formats)}."
             )
-        if not 0 <= self.crf <= 63:
-            raise UsageError(f"write: crf must be 0 (best) to 63, got {self.crf}.")
 
     @property
     def _is_standard(self) -> bool:
@@ -122,9 +122,10 @@ class write(Stage):
             return Target(self.path, folder=self._is_folder, overwrite=self.overwrite)
         return Stream(self.path, standard=False)
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
         output: Output | None = None
-        with self._place() as place, Beside(getattr(frames, "reads", ())) as beside:
+        with self._place() as place, Beside(frames.reads) as beside:
             place.refuse(*beside.reads)
             place.refuse_what_is_there()
             try:
@@ -135,7 +136,7 @@ class write(Stage):
             except BaseException as error:
                 finish_early(output, place, error)
                 raise
-            failure = getattr(frames, "error", None)
+            failure = frames.error
             if failure is not None:
                 finish_early(output, place, failure)
             elif output is None:
@@ -167,26 +168,3 @@ class write(Stage):
         except BaseException:
             place.discard()
             raise
-
-
-def write_masks(path: str | Path, *, overwrite: bool = False) -> Pipeline:
-    """Write the masks, lossless, white = remove: `masks(path)` reads the same masks back.
-
-    path: mkv (FFV1), `-` (the same, to standard output), mp4 (H.264, lossless), or a folder of PNG. Passes on the masks
-    as pictures. Raises as `write`.
-    """
-    suffix = ".mkv" if path == "-" else Path(path).suffix.lower()
-    if suffix in ("", ".mkv", ".mp4"):
-        codec, pixel_format = {".mkv": ("ffv1", "gray"), ".mp4": ("libx264", "gray")}.get(suffix, (None, None))
-        stage = write(
-            path,
-            codec=codec,
-            pixel_format=pixel_format,
-            crf=0,
-            audio=False,
-            subtitles=False,
-            metadata=False,
-            overwrite=overwrite,
-        )
-        return mask_images() | stage
-    raise UsageError(f"write_masks: masks are written lossless to mkv, mp4 or a folder of PNG, not to {suffix}.")

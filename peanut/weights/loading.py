@@ -6,13 +6,13 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
 
-from peanut.devices import pick_device, pick_dtype, place
+from peanut.devices import pick_device, pick_dtype, prepare_for_inference
 from peanut.errors import UsageError, pick
 from peanut.weights.layouts import LAYOUTS, VERSION, convert, unwrapped
 from peanut.weights.networks import expected_of, network_like
@@ -22,6 +22,8 @@ from peanut.weights.store import pull, record_of, verify
 from peanut.weights.table import Entry, entries
 
 log = logging.getLogger(__name__)
+
+N = TypeVar("N", bound=nn.Module)
 
 DIGEST = "sha256 of the tensors"
 """Where a converted file keeps the hash of what is in it."""
@@ -80,9 +82,32 @@ def network(
         return found
 
 
+def resolve(
+    who: str, model: str | Path | nn.Module, kind: type[N], *, device: torch.device, dtype: torch.dtype | None
+) -> N:
+    """The network of class `kind` that `model` names or is, for inference, in `dtype` (None: as it comes).
+
+    model: what `network` takes, or a network, which is copied and not touched. Raises UsageError, in the name of `who`,
+    for a network of another class.
+    """
+    if isinstance(model, nn.Module):
+        found: nn.Module = model
+    else:
+        found = network(model, device=device, dtype=dtype or torch.float32)
+    if not isinstance(found, kind):
+        shown = f"{model} is a {type(found).__name__}" if found is not model else f"got a {type(model).__name__}"
+        raise UsageError(f"{who}: model must be a {kind.__name__}; {shown}.")
+    return prepare_for_inference(found, device, dtype) if found is model else found
+
+
+def names_used(model: object) -> tuple[str, ...]:
+    """The rows of the table that a setting `model` names: one, or none where it is a file or a network."""
+    return (model,) if isinstance(model, str) and model in entries() else ()
+
+
 def _built(name_or_path: str | Path, like: str | None, device: torch.device, dtype: torch.dtype) -> nn.Module:
     try:
-        return place(network_like(load(name_or_path, like=like)), device, dtype)
+        return prepare_for_inference(network_like(load(name_or_path, like=like)), device, dtype)
     except (RuntimeError, KeyError) as error:  # of a file with names of its own
         raise UsageError(f"{name_or_path} fits no network of ours ({str(error).splitlines()[0]}).") from error
 

@@ -7,6 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from peanut.errors import UsageError
+from peanut.networks.basicvsr import BasicVSR
+from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.sam2 import build, size_of
+from peanut.networks.samwise import SAMWISE
+from peanut.networks.spynet import SPyNet
 from peanut.weights.layouts import LAYOUTS
 from peanut.weights.table import Entry
 
@@ -37,96 +43,38 @@ def network_like(weights: Mapping[str, Tensor]) -> nn.Module:
     return network
 
 
-def _spynet(_: str) -> nn.Module:
-    from peanut.networks.spynet import SPyNet
-
-    return SPyNet()
-
-
-def _basicvsr(_: str) -> nn.Module:
-    from peanut.networks.basicvsr import BasicVSR
-
-    return BasicVSR()
-
-
 def _basicvsr_plusplus(network: str) -> nn.Module:
-    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
-
     size = re.search(r"c(\d+)n(\d+)", network)
     channels, blocks = (64, 7) if size is None else (int(size[1]), int(size[2]))
     return BasicVSRPlusPlus(channels, blocks, same_size="same size" in network)
 
 
-def _e2fgvi(network: str) -> nn.Module:
-    from peanut.networks.e2fgvi import E2FGVI
-
-    return E2FGVI(fixed_size=None if "HQ" in network else (240, 432))
-
-
-def _samwise(_: str) -> nn.Module:
-    from peanut.networks.samwise import SAMWISE
-
-    return SAMWISE()
-
-
 def _sam2(network: str) -> nn.Module:
-    from peanut.networks.sam2 import build
-
     _, version, hiera = network.split()[:3]
     return build(hiera.removeprefix("Hiera-").lower(), version, predictor=True)
 
 
 BUILDERS: dict[str, Callable[[str], nn.Module]] = {
-    r"SPyNet": _spynet,
-    r"BasicVSR x4": _basicvsr,
+    r"SPyNet": lambda _: SPyNet(),
+    r"BasicVSR x4": lambda _: BasicVSR(),
     r"BasicVSR\+\+": _basicvsr_plusplus,
-    r"E2FGVI": _e2fgvi,
-    r"SAMWISE": _samwise,
+    r"E2FGVI": lambda network: E2FGVI(fixed_size=None if "HQ" in network else (240, 432)),
+    r"SAMWISE": lambda _: SAMWISE(),
     r"SAM 2": _sam2,
 }
 """Our networks by the beginning of what the table calls them."""
 
 
-def _like_spynet(_: Mapping[str, Tensor]) -> nn.Module:
-    return _spynet("")
-
-
-def _like_basicvsr(weights: Mapping[str, Tensor]) -> nn.Module:
-    from peanut.networks.basicvsr import BasicVSR
-
-    return BasicVSR.like(weights)
-
-
-def _like_basicvsr_plusplus(weights: Mapping[str, Tensor]) -> nn.Module:
-    from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
-
-    return BasicVSRPlusPlus.like(weights)
-
-
-def _like_e2fgvi(weights: Mapping[str, Tensor]) -> nn.Module:
-    from peanut.networks.e2fgvi import E2FGVI
-
-    return E2FGVI.like(weights)
-
-
-def _like_samwise(weights: Mapping[str, Tensor]) -> nn.Module:
-    from peanut.networks.samwise import SAMWISE
-
-    return SAMWISE.like(weights)
-
-
-def _like_sam2(weights: Mapping[str, Tensor]) -> nn.Module:
-    from peanut.networks.sam2 import build, size_of
-
+def _sam2_like(weights: Mapping[str, Tensor]) -> nn.Module:
     return build(size_of(weights), "2.1" if "no_obj_embed_spatial" in weights else "2", predictor=True)
 
 
 LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
-    "basic_module.0.basic_module.0.conv.weight": _like_spynet,
-    "forward_trunk.main.0.weight": _like_basicvsr,
-    "deform_align.backward_1.weight": _like_basicvsr_plusplus,
-    "feat_prop_module.fusion.weight": _like_e2fgvi,
-    "cmt_adapters.0.spatial_pos_embed": _like_samwise,
-    "maskmem_tpos_enc": _like_sam2,
+    "basic_module.0.basic_module.0.conv.weight": lambda _: SPyNet(),
+    "forward_trunk.main.0.weight": BasicVSR.like,
+    "deform_align.backward_1.weight": BasicVSRPlusPlus.like,
+    "feat_prop_module.fusion.weight": E2FGVI.like,
+    "cmt_adapters.0.spatial_pos_embed": SAMWISE.like,
+    "maskmem_tpos_enc": _sam2_like,
 }
 """Our networks by a tensor that only they have."""

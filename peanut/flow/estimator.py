@@ -1,0 +1,66 @@
+"""Dense optical flow as a choice: estimators that are called alike and give the same kind of flow.
+
+Convention: a flow is 2 h w, float32, on the CPU, in pixels; channel 0 to the right, channel 1 downwards. It names where
+to look: out[p] = x[p + flow(p)], as in `peanut.ops.warp`.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from peanut.errors import UsageError
+from peanut.vision.optical_flow import SMALLEST
+
+Array = npt.NDArray[Any]
+
+
+class FlowEstimator(Protocol):
+    """Anything that tells, for two pictures, where each pixel of the first is found in the second.
+
+    image, other: 3 h w, uint8, RGB, on the CPU, of one size. Returns 2 h w, float32, on the CPU, in pixels; channel 0
+    to the right, channel 1 downwards: image[p] looks like other[p + flow(p)], as in `peanut.ops.warp`.
+    """
+
+    def __call__(self, image: Tensor, other: Tensor, /) -> Tensor: ...
+
+
+class PairwiseEstimator(ABC):
+    """What all estimators here share: images are checked at the door, and tiny ones do not move."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The published weights that it computes with: names in the table of `peanut weights list`."""
+        return ()
+
+    def __call__(self, image: Tensor, other: Tensor, /) -> Tensor:
+        name = type(self).__name__
+        for picture in (image, other):
+            if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != 3:
+                got = f"{str(picture.dtype).removeprefix('torch.')} {tuple(picture.shape)}"
+                raise UsageError(f"{name}: pictures must be 3 h w, uint8, RGB, got {got}.")
+            if picture.device.type != "cpu":
+                raise UsageError(f"{name}: pictures must be on the CPU, got one on {picture.device}.")
+        if image.shape != other.shape:
+            sizes = f"{tuple(image.shape)} and {tuple(other.shape)}"
+            raise UsageError(f"{name}: both pictures must have one size, got {sizes}.")
+        if min(image.shape[1:]) < SMALLEST:
+            return torch.zeros(2, *image.shape[1:])
+        return self._flow(image, other)
+
+    @abstractmethod
+    def _flow(self, image: Tensor, other: Tensor) -> Tensor:
+        """The flow between two pictures that were checked."""
+
+
+def grey_of(image: Tensor) -> Array:
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), cv2.COLOR_RGB2GRAY))
+
+
+def as_tensor(flow: Array) -> Tensor:
+    """A flow h w 2 as 2 h w."""
+    return torch.from_numpy(np.ascontiguousarray(flow.transpose(2, 0, 1), np.float32))

@@ -1,0 +1,174 @@
+"""How the camera moved between two pictures: corners, followed and fitted, on NumPy arrays.
+
+Convention: a transform is 3 3, float64, and maps positions (x, y) of one picture to positions of the other.
+"""
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+FEWEST = 8
+"""Corners below which no transform is fitted."""
+ASIDE = 1.5
+"""Pixels from where a motion leads at which a corner moves otherwise."""
+FOLLOWS = 4.0
+"""Pixels from where a motion led before within which a corner may still follow it."""
+STANDS = 0.03
+"""Pixels that the corners of a standing camera's pictures move at most, in the median: a fit would let it tremble."""
+
+
+def corners(grey: Array, known: Array | None = None, cells: int = 6, per_cell: int = 12) -> Array:
+    """Corners that can be followed, spread over the picture: n 1 2, float32, pixels (x, y).
+
+    grey: h w, uint8. known: h w, bool; corners are sought only where it is True. Every one of cells x cells parts of
+    the picture gives its `per_cell` strongest. Source: Shi and Tomasi, Good Features to Track, CVPR 1994.
+    """
+    h, w = grey.shape
+    found: list[Array] = [np.zeros((0, 1, 2), np.float32)]
+    for rows in (slice(h * i // cells, h * (i + 1) // cells) for i in range(cells)):
+        for columns in (slice(w * i // cells, w * (i + 1) // cells) for i in range(cells)):
+            if grey[rows, columns].size:
+                where = None if known is None else known[rows, columns].astype(np.uint8)
+                corner = cv2.goodFeaturesToTrack(grey[rows, columns], per_cell, 0.02, 5, mask=where)
+                if corner is not None:
+                    found.append(corner.reshape(-1, 1, 2) + np.array([columns.start, rows.start], np.float32))
+    return np.concatenate(found)
+
+
+def follow(grey: Array, other: Array, points: Array, start: Array, check: bool = True) -> tuple[Array, Array]:
+    """Points of `grey` and where they are in `other`: n 1 2 each; lost ones are left out.
+
+    points, start: n 1 2, float32; the search begins at `start`. check: keep only those that lead back to within half
+    a pixel. Source: Lucas and Kanade, IJCAI 1981 (in pyramids).
+    """
+    size, levels = ((15, 15), 3) if check else ((11, 11), 2)
+    options: dict[str, Any] = {"winSize": size, "maxLevel": levels, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(grey, other, points, start.copy(), **options)
+    good = ok[:, 0] > 0
+    if check:
+        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(other, grey, there, points.copy(), **options)
+        good &= (ok_back[:, 0] > 0) & (np.abs(back - points).max(axis=(1, 2)) < 0.5)
+    return points[good], there[good]
+
+
+def register(
+    grey: Array,
+    other: Array,
+    points: Array,
+    start: Array,
+    model: Literal["similarity", "homography"] = "homography",
+    check: bool = True,
+) -> Array:
+    """The dominant motion from `grey` to `other`: 3 3, float64. `start` comes back where too little can be followed.
+
+    grey, other: h w, uint8. points: corners of `grey`, n 1 2, float32. start: 3 3, a guess to search from. check: as in
+    `follow`; without it a good guess is improved in a third of the time. RANSAC with a fixed seed: the same pictures
+    give the same transform.
+    """
+    found, support = _fit(grey, other, points, start, model, check)
+    return found if support else start
+
+
+def registered(grey: Array, other: Array, points: Array, least: float = 0.5) -> Array | None:
+    """The homography between two pictures of a camera that stands still or nearly so; None if it does not.
+
+    least: the share of `points` that must agree with it.
+    """
+    found, support = _fit(grey, other, points, np.eye(3), "homography", True)
+    return found if support >= max(FEWEST, least * len(points)) else None
+
+
+def motions(grey: Array, other: Array, points: Array, most: int, before: list[Array] | None = None) -> list[Array]:
+    """How a picture moves to its neighbor, in layers, the dominant motion first: each 3 3.
+
+    As `register`: the first a homography, at most `most` further ones similarities, each of points that none before
+    explains. before: the layers from the picture to its neighbor on the other side, turned round. Every further one
+    of them keeps its place, fitted to what still follows it; one that nothing follows goes on as it was (what is
+    hidden moves on) until its place is needed. New ones take 8 points at least.
+    """
+    if len(points) < FEWEST:
+        return [np.eye(3), *(before or [])[1:]]
+    here, there = follow(grey, other, points, points)
+    found, support = _fitted(here, there, "homography", grey.shape)
+    layers, idle = [found if support else np.eye(3)], []
+    here, there = _otherwise(here, there, layers[0])
+    for motion in (before or [])[1:]:
+        near = _apart(here, there, motion) < FOLLOWS
+        found, support = _fitted(here[near], there[near], "similarity", grey.shape)
+        if not support:
+            idle.append(len(layers))
+        layers.append(found if support else motion)
+        here, there = _otherwise(here, there, layers[-1])
+    while len(layers) - len(idle) <= most:
+        found, support = _fitted(here, there, "similarity", grey.shape)
+        if support < FEWEST:
+            break
+        here, there = _otherwise(here, there, found)
+        if len(layers) <= most:
+            layers.append(found)
+        else:
+            layers[idle.pop(0)] = found
+    return layers
+
+
+def _apart(here: Array, there: Array, motion: Array) -> Array:
+    """How far places lie from where a motion leads: n, pixels."""
+    if not len(here):
+        return np.zeros(0)
+    return np.asarray(np.linalg.norm(cv2.perspectiveTransform(here, motion) - there, axis=(1, 2)))
+
+
+def _otherwise(here: Array, there: Array, motion: Array) -> tuple[Array, Array]:
+    """The places that a motion does not explain."""
+    aside = _apart(here, there, motion) > ASIDE
+    return here[aside], there[aside]
+
+
+def _fit(grey: Array, other: Array, points: Array, start: Array, model: str, check: bool) -> tuple[Array, int]:
+    """A transform and how many points agree with it; 0 if none was found."""
+    if len(points) < FEWEST:
+        return start, 0
+    guess = cv2.perspectiveTransform(points, start).astype(np.float32)
+    return _fitted(*follow(grey, other, points, guess, check), model, grey.shape)
+
+
+def _fitted(here: Array, there: Array, model: str, size: tuple[int, ...]) -> tuple[Array, int]:
+    """As `_fit`, from points and where they went."""
+    if len(here) < FEWEST:
+        return np.eye(3), 0
+    moved = np.linalg.norm(there - here, axis=-1)
+    if np.median(moved) < STANDS:
+        return np.eye(3), int(np.count_nonzero(moved < 1))
+    if model == "similarity":
+        affine, inliers = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=1.0)
+        found = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])
+    else:
+        found, inliers = cv2.findHomography(here, there, cv2.RANSAC, 2.0, maxIters=500)
+    if found is None or not sane(found, size):
+        return np.eye(3), 0
+    return found, int(np.count_nonzero(inliers))
+
+
+def sane(transform: Array, size: tuple[int, ...]) -> bool:
+    """Whether a transform keeps a picture of `size` (h, w) a picture: no fold, no mirror, at most twofold in size."""
+    h, w = size
+    box = np.array([[[0, 0]], [[w, 0]], [[w, h]], [[0, h]]], np.float64)
+    if (
+        not np.isfinite(transform).all()
+        or ((transform[2] @ np.array([[0, w, w, 0], [0, 0, h, h], [1] * 4])) <= 0).any()
+    ):
+        return False
+    moved = cv2.perspectiveTransform(box, transform).astype(np.float32)
+    area = float(cv2.contourArea(moved, oriented=True)) / max(1.0, float(h) * w)
+    return bool(cv2.isContourConvex(moved)) and 0.5 < area < 2.0
+
+
+def move(at: Array, transform: Array) -> Array:
+    """Positions carried by a transform: m n 2, float32."""
+    if np.array_equal(transform, np.eye(3)):
+        return at
+    return np.asarray(cv2.perspectiveTransform(at.reshape(-1, 1, 2), transform)).reshape(at.shape).astype(np.float32)
