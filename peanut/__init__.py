@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from peanut import fork  # noqa: F401  (what a forked child needs)
 from peanut.allocator import keep_memory
 from peanut.branching import merge, side_by_side, tap
+from peanut.doubts import Doubt
 from peanut.errors import StageError, UsageError
 from peanut.frame import Color, Frame, Source
 from peanut.frame_stream import FrameStream
 from peanut.ops.fast_paths import fast_paths
-from peanut.pipeline import Pipeline, Stage, prefetch, stage
-from peanut.run import Run, StageStatistics, Statistics
+from peanut.pipeline import Pipeline, Stage, map, prefetch, stage
+from peanut.run import Run
 from peanut.session import Session
+from peanut.statistics import StageStatistics, Statistics
 
 if TYPE_CHECKING:
     from peanut.flow.dis import DIS
@@ -97,6 +99,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "Color",
     "ColorKey",
     "DIS",
+    "Doubt",
     "Enlarge",
     "Farneback",
     "FixedRegion",
@@ -135,6 +138,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "invert",
     "keep_memory",
     "licence",
+    "map",
     "mask_images",
     "masks",
     "merge",

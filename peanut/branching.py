@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import torch
 
+from peanut.doubts import Doubts
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
@@ -41,6 +42,7 @@ class tap(Stage):
                     session.push(frame)
                 yield frame
             session.flush(frames.error)
+            session.tell_doubts(frames.doubts)
 
     @property
     def latency(self) -> int:
@@ -53,6 +55,14 @@ class tap(Stage):
     @property
     def weights(self) -> tuple[str, ...]:
         return self.side.weights
+
+    @property
+    def needs_masks(self) -> bool:  # type: ignore[override]
+        return self.side.needs_masks
+
+    @property
+    def keeps(self) -> bool:  # type: ignore[override]
+        return self.side.keeps
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -96,6 +106,7 @@ class merge(Stage):
             for arm in (a, b):
                 arm.flush(error)
                 yield from self._pairs(a.out, b.out)
+                arm.tell_doubts(frames.doubts)
             if error is None and (a.out or b.out):
                 raise self._left_out(self.b, a.out[0]) if a.out else self._left_out(self.a, b.out[0])
 
@@ -126,6 +137,14 @@ class merge(Stage):
     @property
     def weights(self) -> tuple[str, ...]:
         return tuple(name for branch in self._pipelines for name in branch.weights)
+
+    @property
+    def needs_masks(self) -> bool:  # type: ignore[override]
+        return any(branch.needs_masks for branch in self._pipelines)
+
+    @property
+    def keeps(self) -> bool:  # type: ignore[override]
+        return any(branch.keeps for branch in self._pipelines)
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -170,6 +189,10 @@ class _Arm:
     def flush(self, error: BaseException | None) -> None:
         if self._session is not None:
             self.out.extend(self._session.flush(error))
+
+    def tell_doubts(self, doubts: Doubts) -> None:
+        if self._session is not None:
+            self._session.tell_doubts(doubts)
 
     def __enter__(self) -> "_Arm":
         if self._session is not None:

@@ -1,15 +1,20 @@
-"""One picture on its way through a pipeline, and where it came from."""
+"""One image on its way through a pipeline, and where it came from."""
 
 from collections.abc import Mapping
 from fractions import Fraction
+from io import BytesIO
 from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+TINT = (255, 0, 0)
+"""What is masked is drawn half in this color."""
 
 
 @attrs.frozen
@@ -73,31 +78,30 @@ def _own(layers: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Frame:
-    """One picture on its way. Equal by identity. Nobody writes into its tensors: `with_*` gives the next frame.
+    """One image on its way. Equal by identity. Nobody writes into its tensors: `with_*` gives the next frame.
 
-    Raises ValueError for a tensor of the wrong shape, type or size.
+    index: number of the frame in its source, from 0; strictly increasing, gaps allowed.
+    time: presentation time in seconds, exact: time stamp times time base.
+    image: 3 h w, uint8, RGB, on the CPU.
+    mask: h w, bool, True = remove. None: not known; all False: nothing to remove.
+    shot: number of the shot, from 0; no window, memory or flow crosses from one to the next.
+    layers: further named tensors, ... h w, any type (confidence, flow).
+    source: where the frame came from; None when it was pushed.
+    coded: the decoded picture that the image was made from, for `write`: what nobody changed is stored as it was. It
+        costs 1.5 bytes a pixel for 8-bit 4:2:0, beside the 3 of the image. None where there is none: pushed frames,
+        pictures, another size.
+
+    A notebook shows the image, what is masked tinted. Raises ValueError for a tensor of the wrong shape, type or size.
     """
 
     index: int
-    """Number of the frame in its source, from 0; strictly increasing, gaps allowed."""
     time: Fraction
-    """Presentation time in seconds, exact: time stamp times time base."""
     image: Tensor = attrs.field(repr=_brief)
-    """3 h w, uint8, RGB, on the CPU."""
     mask: Tensor | None = attrs.field(default=None, repr=_brief)
-    """h w, bool, True = remove. None: not known; all False: nothing to remove."""
     shot: int = 0
-    """Number of the shot, from 0; no window, memory or flow crosses from one to the next."""
     layers: Mapping[str, Tensor] = attrs.field(factory=dict, converter=_own, repr=lambda x: f"{list(x)}")
-    """Further named tensors, ... h w, any type (confidence, flow)."""
     source: Source | None = None
-    """Where the frame came from; None when it was pushed."""
     coded: Any = attrs.field(default=None, repr=False)
-    """The decoded picture that the image was made from, for `write`: what nobody changed is stored as it was.
-
-    It costs 1.5 bytes a pixel for 8-bit 4:2:0, beside the 3 of the image. None where there is none: pushed frames,
-    pictures, another size.
-    """
 
     @image.validator
     def _image_fits(self, _: Any, image: Any) -> None:
@@ -192,3 +196,13 @@ class Frame:
         """The image as an array h w 3, uint8, RGB (`bgr=True`: BGR), a copy of its own."""
         image = self.image.flip(0) if bgr else self.image
         return np.array(image.permute(1, 2, 0).contiguous().numpy(), copy=True)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        shown = self.numpy()
+        if self.mask is not None:
+            mask = self.mask.numpy()
+            shown[mask] = shown[mask] // 2 + np.array(TINT, np.uint8) // 2
+        file = BytesIO()
+        PIL.Image.fromarray(shown).save(file, "PNG")
+        return file.getvalue()

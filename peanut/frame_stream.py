@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from peanut.doubts import Doubts
 from peanut.frame import Frame
 
 
@@ -27,6 +28,14 @@ class FrameStream(Iterator[Frame]):
     def reads(self) -> tuple[Any, ...]:
         """Paths and file objects that are read on the way here, as far as is known: none may be written over."""
 
+    @property
+    @abstractmethod
+    def doubts(self) -> Doubts:
+        """Where the stage that reads these frames says what it is unsure of."""
+
+    def cancel(self) -> None:
+        """Have the stages above end at the next frame that they ask for: what they hold is not wanted any more."""
+
     @staticmethod
     def of(frames: Iterable[Frame]) -> "FrameStream":
         """The frames themselves if they are a stream, otherwise as one that never fails early."""
@@ -39,7 +48,12 @@ class _Plain(FrameStream):
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._frames = iter(frames)
+        self._doubts = Doubts()
         self.reads = getattr(frames, "reads", ())
 
     def __next__(self) -> Frame:
         return next(self._frames)
+
+    @property
+    def doubts(self) -> Doubts:
+        return self._doubts

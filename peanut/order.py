@@ -5,6 +5,9 @@ from fractions import Fraction
 from numbers import Integral, Rational
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from peanut.errors import UsageError
 from peanut.frame import Frame
 
@@ -26,7 +29,7 @@ def check_order(who: str, frame: Any, last: int, time: Rational, did: str = "gav
     if _follows(frame, last, time):
         return
     if not isinstance(frame, Frame):
-        raise UsageError(f"{who} {did} {_shown(frame)}: a stage yields frames.")
+        raise UsageError(f"{who} {did} {_shown(frame)}: a stage yields frames{_made_of(frame)}.")
     index = frame.index
     if not isinstance(index, Integral):
         raise UsageError(f"{who} {did} a frame with the number {index!r}: it must be a whole number.")
@@ -67,6 +70,15 @@ def in_order(who: str, frames: Iterable[Frame]) -> Iterator[Frame]:
 
 def _shown(thing: Any) -> str:
     return "None" if thing is None else type(thing).__name__
+
+
+def _made_of(thing: Any) -> str:
+    """How what came instead becomes a frame, where it can."""
+    if isinstance(thing, np.ndarray):
+        return ", and Frame.from_numpy(array, index=number) makes one"
+    if isinstance(thing, Tensor):
+        return ", and Frame(index=number, time=seconds, image=tensor) makes one"
+    return " (did it forget to yield the frame?)" if thing is None else ""
 
 
 def _seconds(time: Rational) -> str:

@@ -1,13 +1,14 @@
 """Stages and pipelines: what they are, how they are named, and how `|` joins them."""
 
+import builtins
 import functools
 import inspect
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, overload
 
 import attrs
-from tqdm.auto import tqdm
 
 from peanut.buffers import prefetch as prefetch_items
 from peanut.diagram import mermaid
@@ -15,8 +16,12 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
 from peanut.labels import label, with_settings
-from peanut.run import Link, Run, Statistics
+from peanut.progress import Progress
+from peanut.run import Link, Run
 from peanut.session import Session
+from peanut.statistics import StageStatistics, Statistics
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
@@ -39,6 +44,10 @@ class Stage(ABC):
     """True: frames are left out, or the end comes before that of the input, on purpose; the log says nothing then."""
     needs_masks: bool = False
     """True: every frame must have a mask when it comes."""
+    keeps: bool = False
+    """True: what comes is kept or shown somewhere (as `write` does), so that nobody need take what comes out."""
+    plumbing: bool = False
+    """True: frames are only passed on, so that the stage is never the one that takes the time."""
 
     @property
     def latency(self) -> int | None:
@@ -124,9 +133,11 @@ class _FunctionStage(Stage):
 
     apply: Callable[[FrameStream], Iterable[Frame]]
     name: str
-    settings: dict[str, Any]
+    settings: dict[str, Any] | None = None
     drops: bool = False
     needs_masks: bool = False
+    keeps: bool = True  # who knows
+    plumbing: bool = False
     latency: int | None = None
     memory: int | None = None
 
@@ -134,6 +145,8 @@ class _FunctionStage(Stage):
         return iter(self.apply(frames))
 
     def __str__(self) -> str:
+        if self.settings is None:
+            return self.name
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.settings.items())})"
 
 
@@ -201,6 +214,18 @@ class Pipeline(Stage):
         return _sum([stage.memory if isinstance(stage, Stage) else None for stage in self.stages])
 
     @property
+    def keeps(self) -> bool:  # type: ignore[override]
+        """Whether one of its stages keeps or shows what comes."""
+        return any(not isinstance(stage, Stage) or stage.keeps for stage in self.stages)
+
+    @property
+    def needs_masks(self) -> bool:  # type: ignore[override]
+        """Whether its first stage does that is not plumbing."""
+        work = (stage for stage in self.stages if not (isinstance(stage, Stage) and stage.plumbing))
+        first = next(work, None)
+        return isinstance(first, Stage) and first.needs_masks
+
+    @property
     def weights(self) -> tuple[str, ...]:
         """Those of all its stages, branches included, each once."""
         return tuple(dict.fromkeys(name for stage in self._told for name in stage.weights))
@@ -226,29 +251,38 @@ class Pipeline(Stage):
             raise UsageError(f"this pipeline has a source of its own and takes no frames: {self}")
         return self._run(frames)
 
-    def _run(self, source: Iterable[Frame]) -> Run:
+    def _run(self, source: Iterable[Frame], watch: Callable[[Frame], None] | None = None) -> Run:
+        if inspect.isgenerator(source) and source.gi_frame is None:
+            raise UsageError(
+                f"the frames of {label(source)} were taken before, and a generator gives them once: begin with "
+                "peanut.read(path), a list, or a new generator."
+            )
         first = FrameStream.of(source) if isinstance(source, FrameStream) else None
-        links = [Link(label(source), lambda: source, first, reads=getattr(source, "reads", ()))]
+        begin = source if watch is None else _watched(source, watch)
+        statistics = StageStatistics(label(source), plumbing=True)
+        links = [Link(statistics, lambda: begin, first, reads=getattr(source, "reads", ()))]
         for stage in self.stages:
-            above = links[-1]
-            told: dict[str, Any] = {}
+            above, statistics = links[-1], StageStatistics(label(stage))
+            drops, reads = False, ()
             if isinstance(stage, Stage):
-                told = {"drops": stage.drops, "reads": stage.reads, "past": _past(stage)}
-            links.append(Link(label(stage), functools.partial(stage, above), above, **told))
+                drops, reads = stage.drops, stage.reads
+                statistics.past, statistics.plumbing = _past(stage), stage.plumbing
+            links.append(Link(statistics, functools.partial(stage, above), above, drops, reads))
         return Run(links)
 
     def run(self, *, progress: bool = True) -> Statistics:
-        """Run to the end, with a bar on a terminal that names the slowest stage; returns the statistics.
+        """Run to the end, with a bar on a terminal or in a notebook; returns the statistics, which show as a table.
 
+        A pipeline in which nothing keeps the results is run all the same, and the log says so.
         Raises UsageError or StageError if a stage failed, after what was finished has been written.
         """
-        run = iter(self)
-        with run, tqdm(unit=" frames", disable=None if progress else True) as bar:
-            for frame in run:
-                if bar.n == 0 and frame.source is not None:
-                    bar.total = frame.source.frames
-                if bar.update():
-                    bar.set_postfix_str(f"slowest: {run.statistics.slowest.name}", refresh=False)
+        if self.source is None:
+            iter(self)  # raises
+        if not self.keeps:
+            log.warning("nothing keeps what comes out of %s: end it with write(path), or iterate over it.", self)
+        with Progress(progress) as bar, self._run(self.source or (), bar.took) as run:
+            for _ in run:
+                bar.gave(run.statistics.slowest.name)
         return run.statistics
 
     def session(self, fps: float = 25) -> Session:
@@ -264,9 +298,20 @@ class Pipeline(Stage):
         """The graph as a Mermaid diagram, branches included."""
         return mermaid(self)
 
+    def _repr_markdown_(self) -> str:
+        """The graph, in a notebook that draws Mermaid."""
+        return f"```mermaid\n{self.mermaid()}\n```"
+
     def __str__(self) -> str:
         parts = self.stages if self.source is None else (self.source, *self.stages)
         return " | ".join(label(part) for part in parts)
+
+
+def _watched(source: Iterable[Frame], watch: Callable[[Frame], None]) -> Iterator[Frame]:
+    for frame in source:
+        watch(frame)
+        yield frame
+        del frame
 
 
 def _flat(stage: Any) -> tuple[FrameStage, ...]:
@@ -293,6 +338,19 @@ def prefetch(n: int = 4) -> Stage:
         raise UsageError(f"prefetch: n must be at least 1, got {n}.")
 
     def run(frames: FrameStream) -> Iterator[Frame]:
-        return frames if frames.pushed else prefetch_items(frames, n)
+        return frames if frames.pushed else prefetch_items(frames, n, stop=frames.cancel)
 
-    return _FunctionStage(apply=run, name="prefetch", settings={"n": n}, latency=0, memory=n + 1)
+    told: dict[str, Any] = {"plumbing": True, "keeps": False, "latency": 0, "memory": n + 1}
+    return _FunctionStage(apply=run, name="prefetch", settings={"n": n}, **told)
+
+
+def map(function: Callable[[Frame], Frame]) -> Stage:
+    """A stage that gives `function(frame)` for every frame. Latency: 0. Holds: 1 frame.
+
+    >>> print(map(lambda frame: frame.with_mask(None)))
+    map(<lambda>)
+    """
+    if not callable(function):
+        raise UsageError(f"map takes a function from a frame to a frame, got {function!r}.")
+    name = getattr(function, "__name__", type(function).__name__)
+    return _FunctionStage(apply=lambda frames: builtins.map(function, frames), name=f"map({name})", latency=0, memory=1)

@@ -7,87 +7,19 @@ the log has a line about it, unless the stage says `drops = True`.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
 from time import perf_counter
 from typing import Any, NoReturn
 
-import attrs
-
+from peanut.doubts import Doubts
 from peanut.errors import StageError, UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
 from peanut.order import BEFORE_ALL, check_order
+from peanut.statistics import StageStatistics, Statistics
 
 log = logging.getLogger(__name__)
-
-
-@attrs.define(eq=False)
-class StageStatistics:
-    """What one stage did in one run."""
-
-    name: str
-    frames_in: int = 0
-    frames_out: int = 0
-    seconds_with_input: float = attrs.field(default=0.0, repr=False)
-    seconds_of_input: float = attrs.field(default=0.0, repr=False)
-    past: int = attrs.field(default=0, repr=False)
-    """How many frames the stage says it keeps that came out already: the past of its window."""
-    most_waiting: int = attrs.field(default=0, repr=False)
-    """The most frames consumed at one time that lay beyond the last frame that came out."""
-    last_in: int | None = None
-    last_out: int | None = None
-    _waiting: deque[int] = attrs.field(factory=deque, init=False, repr=False)
-    _thread: int = attrs.field(default=0, init=False, repr=False)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds spent inside the stage, without those in which it waited for the stages above."""
-        return self.seconds_with_input - self.seconds_of_input
-
-    @property
-    def held(self) -> int:
-        """Frames in the stage, now: those consumed that have not come out, and of the others those that it keeps."""
-        return min(self.frames_in, len(self._waiting) + self.past)
-
-    @property
-    def most_held(self) -> int:
-        """As `held`, the most at one time."""
-        return min(self.frames_in, self.most_waiting + self.past)
-
-    @property
-    def latency(self) -> int:
-        """Frames that had to arrive after a frame before it came out, at most."""
-        return max(0, self.most_waiting - 1)
-
-
-@attrs.frozen
-class Statistics:
-    """What a run did, stage by stage; `print` shows it as a table."""
-
-    stages: tuple[StageStatistics, ...]
-    seconds: float
-    """Seconds from the first frame asked for."""
-
-    @property
-    def frames(self) -> int:
-        """Frames that came out at the end."""
-        return self.stages[-1].frames_out if self.stages else 0
-
-    @property
-    def slowest(self) -> StageStatistics:
-        """The stage in which most of the time was spent."""
-        return max(self.stages, key=lambda stage: stage.seconds)
-
-    def __str__(self) -> str:
-        fps = self.frames / self.seconds if self.seconds else 0.0
-        lines = [f"{self.frames} frames in {self.seconds:.1f} s ({fps:.1f} per second)"]
-        lines += [f"{'in':>7} {'out':>7} {'seconds':>9} {'held':>5} {'latency':>7}  stage"]
-        for s in self.stages:
-            counts = f"{s.frames_in:7d} {s.frames_out:7d} {s.seconds:9.2f} {s.most_held:5d} {s.latency:7d}"
-            lines.append(f"{counts}  {s.name}")
-        return "\n".join(lines)
 
 
 class _Unchecked:
@@ -100,8 +32,8 @@ _UNCHECKED = _Unchecked()
 class Link(FrameStream):
     """The frames between two stages, as the lower one reads them.
 
-    name: of the stage that gives them. make: begins it. above: what that stage reads, None for most sources.
-    drops, reads, past: what the stage tells.
+    make: begins the stage that gives them. above: what that stage reads, None for most sources.
+    statistics: of that stage, to be filled. drops, reads: what it tells.
     """
 
     __slots__ = (
@@ -111,21 +43,20 @@ class Link(FrameStream):
 
     def __init__(
         self,
-        name: str,
+        statistics: StageStatistics,
         make: Callable[[], Iterable[Frame]],
         above: FrameStream | None,
         drops: bool = False,
         reads: tuple[Any, ...] = (),
-        past: int = 0,
     ) -> None:
-        self.statistics = StageStatistics(name, past=past)
+        self.statistics = statistics
         self.pushed: bool = above is not None and above.pushed
         self.ended_early = False
         """True if the stage ended by itself, before the frames that it reads did."""
         self.reads: tuple[Any, ...] = reads if above is None else (*above.reads, *reads)
         self._above = above
         if isinstance(above, Link):
-            above._below = self.statistics
+            above._below = statistics
         self._below: StageStatistics | None = None
         self._drops = drops
         self._time = BEFORE_ALL  # of the last frame
@@ -139,6 +70,8 @@ class Link(FrameStream):
 
     def _start(self) -> Frame:
         self._items = self._make()
+        if self._pull is _cancelled:  # meanwhile, by another thread
+            raise GeneratorExit
         if not isinstance(self._items, Iterable):
             raise UsageError(f"{self.statistics.name} gave {type(self._items).__name__} back: a stage yields frames.")
         self._pull = iter(self._items).__next__
@@ -150,20 +83,20 @@ class Link(FrameStream):
 
     def __next__(self) -> Frame:
         statistics, below = self.statistics, self._below
-        waiting = statistics._waiting
-        statistics._thread = thread = get_ident()
+        waiting = statistics.waiting
+        statistics.thread = thread = get_ident()
         start = perf_counter()
         try:
             frame = self._pull()
             if not (  # the number and time that the link above checked last, and not given yet: in order
                 frame.__class__ is Frame
-                and (index := frame.index) is statistics.last_in
+                and frame.index is statistics.last_in
                 and waiting
-                and (time := frame.time) is self._checked._time
+                and frame.time is self._checked._time
             ):
                 last = BEFORE_ALL if statistics.last_out is None else statistics.last_out
                 check_order(statistics.name, frame, last, self._time)
-                index, time, self._checked = frame.index, frame.time, _UNCHECKED
+                self._checked = _UNCHECKED
         except StopIteration:
             self._end()
             raise
@@ -174,20 +107,12 @@ class Link(FrameStream):
         finally:
             took = perf_counter() - start
             statistics.seconds_with_input += took
-            if below is not None and below._thread == thread:  # not when asked by a thread of the stage's own
+            if below is not None and below.thread == thread:  # not when asked by a thread of the stage's own
                 below.seconds_of_input += took
-        self._time = time
-        statistics.frames_out += 1
-        statistics.last_out = index
-        while waiting and waiting[0] <= index:
-            waiting.popleft()
+        self._time = frame.time
+        statistics.gave(frame.index)
         if below is not None:
-            below.frames_in += 1
-            below.last_in = index
-            waiting = below._waiting
-            waiting.append(index)
-            if len(waiting) > below.most_waiting:
-                below.most_waiting = len(waiting)
+            below.took(frame.index)
         return frame
 
     def _end(self) -> None:
@@ -201,6 +126,16 @@ class Link(FrameStream):
             elif own.frames_out < own.frames_in and not self._drops:
                 log.warning("%s took %d frames and gave %d.", own.name, own.frames_in, own.frames_out)
         self._pull = _no_more
+
+    @property
+    def doubts(self) -> Doubts:
+        return Doubts() if self._below is None else self._below.doubts
+
+    def cancel(self) -> None:
+        if self._pull is not _no_more:
+            self._pull = _cancelled
+        if self._above is not None:
+            self._above.cancel()
 
     @property
     def error(self) -> BaseException | None:
@@ -238,6 +173,10 @@ class Link(FrameStream):
 
 def _no_more() -> NoReturn:
     raise StopIteration
+
+
+def _cancelled() -> NoReturn:
+    raise GeneratorExit  # the stages see what they see when a consumer stops early
 
 
 def _place(frame: int | None) -> str:

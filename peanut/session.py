@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from peanut.doubts import Doubts
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
 from peanut.order import BEFORE_ALL, check_order
-from peanut.run import Run, Statistics
+from peanut.run import Run
+from peanut.statistics import Statistics
 
 _END, _CLOSE = object(), object()
 
@@ -29,6 +31,7 @@ class _Feed(FrameStream):
     error: BaseException | None = None
     pushed = True
     reads = ()
+    doubts = Doubts()  # nobody reads these frames but the link above the first stage
 
     def __init__(self) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
@@ -167,7 +170,10 @@ class Session:
         elif isinstance(frame, Frame) and frame.index < arrival and frame.source is None:
             frame = attrs.evolve(frame, index=arrival, time=self._now())
         elif not isinstance(frame, Frame):
-            raise UsageError(f"push takes a Frame, an array h w 3 or a tensor 3 h w, not {type(frame).__name__}.")
+            several = ": push one after the other" if isinstance(frame, list | tuple) else ""
+            raise UsageError(
+                f"push takes a Frame, an array h w 3 or a tensor 3 h w, not {type(frame).__name__}{several}."
+            )
         check_order("push", frame, self._last, self._time, "got")
         self._last, self._time = frame.index, frame.time
         return frame
@@ -209,6 +215,11 @@ class Session:
     def statistics(self) -> Statistics:
         """What the stages have done so far."""
         return self._work.run.statistics
+
+    def tell_doubts(self, doubts: Doubts) -> None:
+        """Add what the stages are unsure of to the doubts of another stage: the one that has this session."""
+        for stage in self.statistics.stages:
+            doubts.extend(stage.doubts)
 
     def close(self) -> None:
         """Stop without flushing; waits for the frame in work."""

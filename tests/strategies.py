@@ -6,13 +6,15 @@ from fractions import Fraction
 import torch
 from hypothesis import strategies as st
 
-from peanut import Frame, StageError, stage
+from peanut import Frame, Source, StageError, stage
 from peanut.buffers import chunks, sliding
 
 shot_lengths = st.lists(st.integers(1, 20), max_size=5)
 
 
-def make_frames(lengths: list[int], size: tuple[int, int] = (4, 6), fps: int = 25) -> list[Frame]:
+def make_frames(
+    lengths: list[int], size: tuple[int, int] = (4, 6), fps: int = 25, source: Source | None = None
+) -> list[Frame]:
     """One frame after the other, in shots of the lengths given; the picture tells the number."""
     shots = [shot for shot, length in enumerate(lengths) for _ in range(length)]
     return [
@@ -22,6 +24,7 @@ def make_frames(lengths: list[int], size: tuple[int, int] = (4, 6), fps: int = 2
             image=torch.full((3, *size), index % 256, dtype=torch.uint8),
             mask=torch.zeros(size, dtype=torch.bool),
             shot=shot,
+            source=source,
         )
         for index, shot in enumerate(shots)
     ]

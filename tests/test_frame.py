@@ -1,6 +1,9 @@
 from fractions import Fraction
+from io import BytesIO
 
+import attrs
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given
@@ -85,3 +88,20 @@ def test_numpy_and_back(bgr):
 def test_from_numpy_refuses_other_arrays():
     with pytest.raises(ValueError, match=r"picture must be uint8 \(h, w, 3\), got float64 \(4, 6, 3\)"):
         Frame.from_numpy(np.zeros((4, 6, 3)))
+
+
+def test_a_notebook_shows_the_image_with_its_mask():
+    image = torch.zeros(3, 4, 6, dtype=torch.uint8)
+    mask = torch.zeros(4, 6, dtype=torch.bool)
+    mask[1, 2] = True
+    frame = Frame(index=0, time=Fraction(0), image=image, mask=mask)
+    shown = np.array(PIL.Image.open(BytesIO(frame._repr_png_())))
+    assert shown.shape == (4, 6, 3)
+    assert shown[1, 2].tolist() == [127, 0, 0]
+    assert shown.sum() == 127
+    assert not frame.image.any(), "the frame itself is untouched"
+
+
+def test_help_explains_every_field():
+    for field in attrs.fields(Frame):
+        assert f"\n    {field.name}: " in Frame.__doc__

@@ -1,16 +1,21 @@
 import threading
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 
 import attrs
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import Breaks, breaking, brighter, chunked, drain, make_frames, shot_lengths, stages, windowed
+from tqdm import tqdm
 
 import peanut
-from peanut import Pipeline, Stage, StageError, UsageError, prefetch, stage
+from peanut import Pipeline, Source, Stage, StageError, UsageError, grow, map, prefetch, stage
+from peanut.buffers import sliding
+from peanut.progress import Progress
 
 
 @stage
@@ -35,6 +40,13 @@ class Plain(Stage):
 
     def __call__(self, frames):
         return frames
+
+
+@stage
+def slow(frames):
+    for frame in frames:
+        torch.randn(400, 400).matrix_exp()
+        yield frame
 
 
 def numbers(frames):
@@ -224,6 +236,102 @@ def test_run_returns_the_statistics_and_shows_a_bar(capsys):
         (breaking(make_frames([7]), 3) | windowed()).run()
 
 
+def test_a_run_whose_results_nobody_takes_says_so(caplog):
+    (make_frames([3]) | grow(1)).run()
+    assert "nothing keeps what comes out of list | grow(pixels=1): end it with write(path)" in caplog.text
+    caplog.clear()
+    (make_frames([3]) | grow(1) | windowed()).run()  # who knows what a function does with its frames
+    assert "nothing keeps" not in caplog.text
+
+
+def test_the_bar_counts_what_went_in_and_names_no_plumbing(capsys, monkeypatch):
+    monkeypatch.setattr("peanut.progress.tqdm", partial(tqdm, mininterval=0, ncols=200))
+    bar, frames = Progress(True), make_frames([9], source=Source(path="drawn", frames=9))
+    bar._bar.disable = False
+    for frame in frames[:5]:
+        bar.took(frame)
+    bar.gave("Slow()")
+    with bar:
+        pass
+    shown = capsys.readouterr().err
+    assert "0 of 9 frames, 5 read" in shown, "it moves while a window fills, and knows the length from the first frame"
+    assert "1 of 9 frames, 5 read, slowest: Slow()" in shown
+
+
+def test_the_slowest_is_never_plumbing():
+    run = iter(make_frames([9]) | slow() | prefetch(2))
+    list(run)
+    assert run.statistics.slowest.name == "slow()"
+
+
+def test_statistics_show_as_a_table_at_the_end_of_a_cell():
+    statistics = (make_frames([7]) | windowed()).run(progress=False)
+    assert repr(statistics) == str(statistics)
+    assert "7 frames in" in repr(statistics)
+
+
+def test_a_generator_that_was_taken_is_told_apart_from_an_empty_one():
+    pipeline = (frame for frame in make_frames([3])) | windowed()
+    assert len(list(pipeline)) == 3
+    with pytest.raises(UsageError, match="the frames of generator were taken before, and a generator gives them once"):
+        list(pipeline)
+    assert list((frame for frame in []) | windowed()) == []
+
+
+def test_arrays_in_place_of_frames_are_told_how_to_become_some():
+    with pytest.raises(UsageError, match=r"list gave ndarray: .* Frame.from_numpy\(array, index=number\) makes one"):
+        list([np.zeros((4, 6, 3), np.uint8)] | windowed())
+
+
+def test_a_stage_of_a_function_for_each_frame():
+    dark = map(lambda frame: frame.with_image(frame.image // 2))
+    assert str(dark) == "map(<lambda>)"
+    assert [int(frame.image[0, 0, 0]) for frame in make_frames([5]) | dark] == [0, 0, 1, 1, 2]
+    with pytest.raises(UsageError, match="map takes a function from a frame to a frame, got 3"):
+        map(3)
+
+
+def test_a_notebook_draws_the_graph():
+    assert Pipeline(stages=(Plain(),))._repr_markdown_() == '```mermaid\ngraph LR\n    s0["Plain()"]\n```'
+
+
+def test_what_a_stage_tells_adds_up():
+    def told(radius):
+        @stage(latency=radius, memory=2 * radius + 1)
+        def window(frames):
+            for window, core in sliding(frames, radius):
+                yield from window[core]
+
+        return window()
+
+    two = told(radius=2) | told(radius=3)
+    assert (two.latency, two.memory) == (5, 12)
+    assert (told(radius=2) | windowed()).latency is None
+    run = two(make_frames([40]))
+    list(run)
+    assert [part.most_held for part in run.statistics.stages] == [0, 5, 7]
+    assert [part.latency for part in run.statistics.stages] == [0, 2, 3]
+
+
+def test_the_stages_above_a_prefetch_end_at_their_next_frame_when_nobody_wants_more():
+    asked = []
+
+    def source():
+        for frame in make_frames([100_000]):
+            asked.append(frame.index)
+            yield frame
+
+    @stage
+    def gathers(frames):
+        yield next(frames)
+        yield from list(frames)
+
+    run = iter(source() | gathers() | prefetch(1))
+    next(run)
+    run.close()
+    assert len(asked) < 100_000
+
+
 def test_a_pipeline_describes_itself():
     assert str(Plain() | windowed(stride=2) | Plain(n=3) | prefetch(2)) == (
         "Plain() | windowed(stride=2) | Plain(n=3) | prefetch(n=2)"
@@ -313,8 +421,11 @@ def at_time(time):
     [
         (swap(7), "swap(at=7) gave frame 7 after frame 8: the numbers of frames must grow."),
         (double(7), "double(at=7) gave frame 7 twice: the numbers of frames must grow."),
-        (gives(7, lambda frame: None), "gave None: a stage yields frames."),
-        (gives(7, lambda frame: frame.image), "gave Tensor: a stage yields frames."),
+        (gives(7, lambda frame: None), "gave None: a stage yields frames (did it forget to yield the frame?)."),
+        (
+            gives(7, lambda frame: frame.image),
+            "gave Tensor: a stage yields frames, and Frame(index=number, time=seconds, image=tensor) makes one.",
+        ),
         (gives(7, lambda frame: vars), "gave builtin_function_or_method: a stage yields frames."),
         (
             gives(7, at_time(Fraction(6, 25))),

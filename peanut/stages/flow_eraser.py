@@ -67,7 +67,7 @@ class FlowEraser(Stage):
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
     "fast" looks 7 frames far.
     flow: what measures the dense flow between neighbors (it gets them grey, their holes filled smoothly); None: DIS.
-    Latency: 35 frames (fast: 7). Holds: 70 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
+    Latency: 35 frames (fast: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
     "quality" and things that move in layers 6 more.
     Raises UsageError for a frame without a mask.
     """
@@ -89,7 +89,7 @@ class FlowEraser(Stage):
     @property
     def memory(self) -> int:
         preset = PRESETS[self.preset]
-        return 2 * preset.radius + 1 + preset.settles + preset.references
+        return 2 * preset.radius + 1 + preset.references
 
     @property
     def weights(self) -> tuple[str, ...]:

@@ -102,6 +102,7 @@ class PMask(Stage):
         run = _Run(self)
         for texts, clip in run.clips(frames):
             yield from run.masked(texts, clip)
+            del clip
         if run.frames and not run.found:
             log.warning("PMask: %s was found in none of %d frames.", _named(self.prompts), run.frames)
 
@@ -138,6 +139,7 @@ class _Run:
         for (_, _, texts), group in groupby(asked, key=lambda pair: (pair[1].shot, pair[1].size, pair[0])):
             while clip := [frame for _, frame in islice(group, self.stage.clip)]:
                 yield texts, clip
+                del clip
 
     def _texts(self, frame: Frame) -> list[str]:
         return [_check(x.sentence(frame)) if callable(x.sentence) else x.sentence for x in self.wanted + self.unwanted]

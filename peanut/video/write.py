@@ -64,7 +64,7 @@ class write(Stage):
     subtitles: bool = attrs.field(default=True, kw_only=True)
     metadata: bool = attrs.field(default=True, kw_only=True)
     overwrite: bool = attrs.field(default=False, kw_only=True)
-    latency, memory = 0, 1
+    keeps, latency, memory = True, 0, 1
 
     def __attrs_post_init__(self) -> None:
         if not self._is_folder:

@@ -1,0 +1,175 @@
+"""What every stage tells a graph, against what it does: latency, frames held, masks needed, weights, its label.
+
+The stages are those of the README's table, with the settings that the table speaks of and small stand-in networks.
+"""
+
+import gc
+import re
+import weakref
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from test_nof_eraser import narrow as narrow_e2fgvi
+
+import peanut
+from peanut import Frame, UsageError
+from peanut.labels import label
+from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+from peanut.stages.mask_images import mask_images
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SIZE = (60, 108)  # the smallest image that E2FGVI sees
+CPU = {"device": "cpu", "dtype": torch.float32}
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def p_mask(**settings):
+    pytest.importorskip("sam2")
+    pytest.importorskip("transformers")
+    from test_p_mask import mask
+
+    return mask("a dog", **settings)
+
+
+def sam2_track():
+    pytest.importorskip("sam2")
+    from test_sam2_track import SIDE, build, filled
+
+    network = filled(build("t", "2.1", image_size=SIDE, predictor=True))
+    return peanut.Sam2Track({0: {1: peanut.Prompt(box=(10, 10, 50, 50))}}, network, **CPU)
+
+
+def ur_net(**settings):
+    return peanut.URNet(BasicVSRPlusPlus(8, 1), **settings, **CPU)
+
+
+def drawn_masks(tmp_path):
+    picture = tmp_path / "mask.png"
+    cv2.imwrite(str(picture), np.full(SIZE, 255, np.uint8))
+    return peanut.masks(picture)
+
+
+NETWORK = narrow_e2fgvi()
+STAGES = {  # as in the README's table -> stages, the usual one first; more with the settings in brackets there
+    "shots()": [lambda _: peanut.shots()],
+    "masks(path)": [drawn_masks],
+    "MovingObjects()": [lambda _: peanut.MovingObjects(), lambda _: peanut.MovingObjects(preset="fast", shadows=True)],
+    "PMask(text)": [lambda _: p_mask(), lambda _: p_mask(clip=1)],
+    "Sam2Track(prompts)": [lambda _: sam2_track()],
+    "FixedRegion(box)": [lambda _: peanut.FixedRegion((4, 4, 20, 20))],
+    "ColorKey(color)": [lambda _: peanut.ColorKey("green")],
+    "FlowEraser()": [lambda _: peanut.FlowEraser(), lambda _: peanut.FlowEraser(preset="fast")],
+    "NOFEraser()": [
+        lambda _: peanut.NOFEraser(NETWORK, **CPU),
+        lambda _: peanut.NOFEraser(NETWORK, preset="live", **CPU),
+        lambda _: peanut.NOFEraser(NETWORK, lookahead=0, **CPU),
+    ],
+    "PerFrame()": [lambda _: peanut.PerFrame()],
+    "URNet(scale=4)": [lambda _: ur_net(), lambda _: ur_net(lookahead=0), lambda _: ur_net(chunk=5, lookahead=2)],
+    "Enlarge(scale)": [lambda _: peanut.Enlarge(2)],
+    "grow": [lambda _: peanut.grow(1)],
+    "invert": [lambda _: peanut.invert()],
+    "resize": [lambda _: peanut.resize(max_size=50)],
+    "overlay": [lambda _: peanut.overlay()],
+    "mask_images": [lambda _: mask_images()],
+    "map(function)": [lambda _: peanut.map(lambda frame: frame.with_mask(None))],
+    "tap(side)": [lambda _: peanut.tap(peanut.grow(1))],
+    "merge(a, b, join)": [
+        lambda _: peanut.merge(peanut.grow(1), peanut.FlowEraser(preset="fast")),
+        lambda _: peanut.merge(None, peanut.MovingObjects(preset="fast")),
+    ],
+    "write(path)": [lambda folder: peanut.write(folder / "out.mp4")],
+}
+BUILT = [pytest.param(build, id=f"{name} {n}") for name, builds in STAGES.items() for n, build in enumerate(builds)]
+
+
+def noise(count, masked=True):
+    """Frames of noise that moves, one after the other, held by whoever takes them alone."""
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    for number in range(count):
+        mask = np.zeros(SIZE, bool)
+        mask[10 + number % 9 : 30, 20 + number % 40 : 44 + number % 40] = True
+        image = np.roll(start, number, axis=1)
+        yield Frame.from_numpy(image, index=number, time=Fraction(number, 25), mask=mask if masked else None)
+
+
+def watched(frames, alive, most):
+    """The frames, those alive counted whenever one is asked for: it is in the stage as soon as it is given."""
+    for frame in frames:
+        alive.add(frame)
+        most[0] = max(most[0], len(alive))
+        yield frame
+        del frame
+    gc.collect()
+
+
+@pytest.mark.parametrize("build", BUILT)
+def test_latency_and_frames_held_are_what_the_stage_tells(build, tmp_path):
+    stage = build(tmp_path)
+    length = 2 * (stage.memory + stage.latency) + 3
+    alive, most = weakref.WeakSet(), [0]
+    run = (peanut.Pipeline() | stage)(watched(noise(length), alive, most))
+    for frame in run:
+        del frame
+    statistics = run.statistics.stages[-1]
+    assert (statistics.frames_in, statistics.frames_out) == (length, length)
+    assert statistics.latency == stage.latency
+    assert most[0] <= stage.memory + 1, "the one that is on its way in counts too"
+    assert statistics.most_held <= stage.memory
+
+
+@pytest.mark.parametrize("build", BUILT)
+def test_a_stage_that_needs_masks_says_so_and_no_other_does(build, tmp_path):
+    stage = build(tmp_path)
+    frames = (peanut.Pipeline() | stage)(noise(2, masked=False))
+    if stage.needs_masks:
+        with pytest.raises(UsageError, match="needs masks: put masks"):
+            list(frames)
+    else:
+        assert len(list(frames)) == 2
+
+
+@pytest.mark.parametrize("build", BUILT)
+def test_a_single_stage_can_do_what_a_pipeline_can(build, tmp_path):
+    stage = build(tmp_path)
+    assert repr(stage) == str(stage) == label(stage)
+    assert "graph LR" in stage.mermaid()
+    with pytest.raises(UsageError, match="this pipeline has no source"):
+        stage.run()
+    with stage.session(fps=30) as session:
+        out = [frame for given in noise(3) for frame in session.push(given)] + session.flush()
+    assert [frame.index for frame in out] == [0, 1, 2]
+
+
+def table():
+    """The rows of the README's table of stages: name, latency, frames held, and both with the settings in brackets."""
+    for row in re.findall(r"^\| (`[^|]*\)?`[^|]*)\|[^|]*\|([^|]*)\|([^|]*)\|[^|]*\|$", README, re.MULTILINE):
+        names, latency, held = row
+        for name in re.findall(r"`([^`]*)`", names):
+            yield name, [int(n) for n in re.findall(r"\d+", latency)], [int(n) for n in re.findall(r"\d+", held)]
+
+
+@pytest.mark.parametrize(("name", "latency", "held"), list(table()), ids=[name for name, *_ in table()])
+def test_the_readme_says_what_the_stages_tell(name, latency, held, tmp_path):
+    if name not in STAGES:
+        pytest.skip(f"{name} is a source, plumbing, or needs a gated model")
+    stages = [build(tmp_path) for build in STAGES[name]]
+    if name.startswith(("tap", "merge")):
+        return
+    assert latency == [stage.latency for stage in stages[: len(latency)]]
+    assert held == [stage.memory for stage in stages[: len(held)]]
+
+
+def test_every_stage_of_the_package_is_in_the_table():
+    names = {name.partition("(")[0] for name, *_ in table()}
+    stages = {name for name in peanut.__all__ if is_stage(getattr(peanut, name))}
+    assert stages - names <= {"Pipeline", "Stage", "SpandrelUpscaler", "BasicVSR"}
+
+
+def is_stage(value):
+    return isinstance(value, type) and issubclass(value, peanut.Stage)
