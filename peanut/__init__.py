@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from peanut.stages.overlay import overlay
     from peanut.stages.p_mask import PMask
     from peanut.stages.per_frame import PerFrame
+    from peanut.stages.report import remember, report
     from peanut.stages.resize import resize
     from peanut.stages.sam2_track import Prompt, Sam2Track
     from peanut.stages.sam3_mask import Sam3Mask
@@ -89,6 +90,8 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "masks": "peanut.video.masks",
     "overlay": "peanut.stages.overlay",
     "read": "peanut.video.read",
+    "remember": "peanut.stages.report",
+    "report": "peanut.stages.report",
     "resize": "peanut.stages.resize",
     "shots": "peanut.video.shots",
     "write": "peanut.video.write",
@@ -145,6 +148,8 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "overlay",
     "prefetch",
     "read",
+    "remember",
+    "report",
     "resize",
     "shots",
     "side_by_side",

@@ -126,6 +126,9 @@ class References(Generic[S]):
         return sum(len(kept) for kept in self._kept.values())
 
 
+_END = object()
+
+
 @attrs.frozen
 class _Failed:
     error: BaseException
@@ -134,9 +137,8 @@ class _Failed:
 def prefetch(items: Iterable[T], n: int, stop: Callable[[], None] | None = None) -> Iterator[T]:
     """Run `items` in a thread of its own, at most `n` items ahead of the consumer; the same items in the same order.
 
-    An error of `items` is raised here, with its traceback, after the items before it. Closing stops the thread as soon
-    as the item in work is done; the thread never outlives this iterator. stop: called then, to let an item that waits
-    for something end. Raises ValueError, at the first item, if n < 1.
+    An error of `items` is raised here after the items before it. Closing stops the thread as soon as the item in work
+    is done; the thread never outlives this iterator. stop: called then, to end that item sooner. ValueError if n < 1.
     Latency: 0. Holds: n items in the queue and one in work.
     """
     if n < 1:
@@ -145,7 +147,7 @@ def prefetch(items: Iterable[T], n: int, stop: Callable[[], None] | None = None)
     room: SimpleQueue[None] = SimpleQueue()  # a semaphore's lock can stay held when Ctrl-C comes while it is taken
     for _ in range(n - 1):
         room.put(None)
-    end, closing = object(), False
+    closing = False
 
     def work() -> None:
         try:
@@ -155,14 +157,13 @@ def prefetch(items: Iterable[T], n: int, stop: Callable[[], None] | None = None)
                 room.get()
                 if closing:
                     return
-            ready.put(end)
+            ready.put(_END)
         except BaseException as error:  # crosses to the consumer, whatever it is
             ready.put(_Failed(error))
 
-    thread = Thread(target=work, name="peanut-prefetch", daemon=True)
-    thread.start()
+    (thread := Thread(target=work, name="peanut-prefetch", daemon=True)).start()
     try:
-        while (item := ready.get()) is not end:
+        while (item := ready.get()) is not _END:
             if isinstance(item, _Failed):
                 raise item.error
             room.put(None)

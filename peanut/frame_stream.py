@@ -1,11 +1,12 @@
 """What a stage receives: frames, and what is known of how they come."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from peanut.doubts import Doubts
 from peanut.frame import Frame
+from peanut.statistics import StageStatistics
 
 
 class FrameStream(Iterator[Frame]):
@@ -32,6 +33,11 @@ class FrameStream(Iterator[Frame]):
     @abstractmethod
     def doubts(self) -> Doubts:
         """Where the stage that reads these frames says what it is unsure of."""
+
+    @property
+    def stages(self) -> Sequence[StageStatistics]:
+        """What the stages above have done so far, from the source on; nothing outside a run."""
+        return ()
 
     def cancel(self) -> None:
         """Have the stages above end at the next frame that they ask for: what they hold is not wanted any more."""

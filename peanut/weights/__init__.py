@@ -1,9 +1,10 @@
 """Published checkpoints: found, fetched once, verified, converted to our networks' names, kept in a cache folder."""
 
+from peanut.weights.by_hand import add
 from peanut.weights.layouts import convert
 from peanut.weights.loading import load, names_used, network, resolve
 from peanut.weights.sources import cache_folder
-from peanut.weights.store import add, pull, remove, verify
+from peanut.weights.store import pull, remove, verify
 from peanut.weights.table import entries
 
 __all__ = [

@@ -14,7 +14,6 @@ from peanut.errors import UsageError, pick
 from peanut.weights.http import Failed
 from peanut.weights.licences import consequence
 from peanut.weights.sources import cache_folder, fetch, locked, mirrored, sha256_of
-from peanut.weights.sources import from_wheel as from_wheel
 from peanut.weights.table import Entry, File, entries
 
 log = logging.getLogger(__name__)
@@ -64,39 +63,6 @@ def is_here(kept: Path) -> bool:
     return kept.exists() and record_of(kept).get("bytes") == kept.stat().st_size
 
 
-def add(path: Path, name: str) -> Path:
-    """Take a file from elsewhere into the cache as that of `name`. Raises UsageError if it is another file.
-
-    Where no hash is published, a file that does not fit the network is another one.
-    """
-    from peanut.weights import loading
-
-    entry = pick("weights", name, entries())
-    named = [file for file in entry.files if file.name == path.name]
-    if len(entry.files) > 1 and not named:
-        raise UsageError(f"{name} has the files {', '.join(file.name for file in entry.files)}: {path.name} is none.")
-    file = named[0] if named else entry.file
-    kept = kept_at(entry, file)
-    with locked(kept):
-        part = _part(kept).with_suffix(f".part{kept.suffix}")  # its suffix says how it is opened
-        try:
-            shutil.copyfile(path, part)
-            if len(file.sha256) < 64 and file == entry.file:
-                loading.check_fit(part, entry)
-            _admit(part, kept, file, str(path))
-        except Failed as error:
-            raise UsageError(f"{path} cannot be added as {name}: {error}.") from error
-        except UsageError as error:
-            raise UsageError(f"{path} cannot be added as {name}. {error}") from error
-        except OSError as error:
-            raise UsageError(
-                f"{path} cannot be added as {name}: {error.strerror or error} ({error.filename or part})."
-            ) from error
-        finally:
-            part.unlink(missing_ok=True)
-    return kept
-
-
 def verify(name: str) -> None:
     """Compute the hashes of what is in the cache again. Raises UsageError if it is not there, or not what it was."""
     entry = pick("weights", name, entries())
@@ -127,7 +93,7 @@ def remove(name: str, *, forget: bool = False) -> None:
         with locked(kept):
             for converted in kept.parent.glob(f"{record_of(kept).get('sha256', '?')[:16]}-*.safetensors"):
                 converted.unlink()
-            _clear(_part(kept))
+            _clear(part_of(kept))
             kept.unlink(missing_ok=True)
             if forget or len(file.sha256) == 64:
                 _note(kept).unlink(missing_ok=True)
@@ -138,7 +104,7 @@ def _came_by_hand(kept: Path, file: File) -> bool:
     if not kept.exists():
         return False
     try:
-        _admit(kept, kept, file, "by hand")
+        admit(kept, kept, file, "by hand")
     except Failed as error:
         log.warning("%s: %s; it was removed.", kept, error)
         return False
@@ -147,13 +113,13 @@ def _came_by_hand(kept: Path, file: File) -> bool:
 
 def _obtain(entry: Entry, file: File, kept: Path) -> None:
     """Fetch from the first source that gives the published file. Raises UsageError that says what each one said."""
-    part, reasons = _part(kept), []
+    part, reasons = part_of(kept), []
     for source in mirrored(file.name, file.sources):
         if not file.sha256:
             _clear(part)  # only a hash can tell that a continued file is of one piece
         try:
             fetch(source, part, size=file.size)
-            _admit(part, kept, file, source)
+            admit(part, kept, file, source)
             return _clear(part)
         except Failed as error:
             reasons.append(f"{source}: {error}")
@@ -166,7 +132,7 @@ def _obtain(entry: Entry, file: File, kept: Path) -> None:
     )
 
 
-def _admit(came: Path, kept: Path, file: File, source: str) -> None:
+def admit(came: Path, kept: Path, file: File, source: str) -> None:
     """Move a file that came to its place, and note its hash. Raises Failed, and removes it, if it is another."""
     try:
         found = _check(came, file, record_of(kept))
@@ -197,7 +163,7 @@ def _check(path: Path, file: File, record: dict[str, Any]) -> str:
     return found
 
 
-def _part(kept: Path) -> Path:
+def part_of(kept: Path) -> Path:
     return kept.with_name(f"{kept.name}.part")
 
 
