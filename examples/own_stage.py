@@ -4,14 +4,15 @@ python examples/own_stage.py broadcast.mp4 clean.mp4
 """
 
 import sys
+from collections.abc import Iterator
 
 import torch
 
 import peanut
 
 
-@peanut.stage
-def corner(frames, height=0.15, width=0.25):
+@peanut.stage(latency=0, memory=1)  # what it tells a graph: nothing is waited for, one frame is held
+def corner(frames: peanut.FrameStream, height: float = 0.15, width: float = 0.25) -> Iterator[peanut.Frame]:
     for frame in frames:
         h, w = frame.size
         mask = torch.zeros(h, w, dtype=torch.bool)  # the trap: a mask is new for every frame, nobody writes into

@@ -11,6 +11,7 @@ import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RD
+from typing import Any, ClassVar
 
 MOST_BYTES, MOST_PIXELS = 20_000_000, 1920 * 1200  # of a picture
 MOST_CLIENTS, MOST_REQUESTS, SECONDS = 4, 16, 10  # SECONDS in which a request has to be here
@@ -31,10 +32,11 @@ class Refused(Exception):
 class Client:
     """The pictures of one client: one after the other, and after a failure in a new session."""
 
-    def __init__(self):
-        self.lock, self.session = threading.Lock(), None
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.session: peanut.Session | None = None
 
-    def push(self, picture):
+    def push(self, picture: peanut.Frame) -> list[peanut.Frame]:
         with self.lock:
             try:
                 return self.open().push(picture)
@@ -42,11 +44,11 @@ class Client:
                 self.close()
                 return self.open().push(picture)
 
-    def open(self):
+    def open(self) -> peanut.Session:
         self.session = self.session or pipeline.session(fps=25).__enter__()
         return self.session
 
-    def close(self):
+    def close(self) -> None:
         session, self.session = self.session, None
         if session is not None:
             with suppress(Exception):  # what it failed with was told, and nobody waits for the rest
@@ -55,12 +57,13 @@ class Client:
 
 class Server(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for the requests in work
-    clients, lock = {}, threading.Lock()  # the client asked last stands last
+    clients: ClassVar[dict[Any, Client]] = {}  # the client asked last stands last
+    lock = threading.Lock()
 
-    def verify_request(self, request, address):
+    def verify_request(self, request: Any, client_address: Any) -> bool:
         return threading.active_count() < MOST_REQUESTS
 
-    def client(self, key):
+    def client(self, key: Any) -> Client:
         with self.lock:
             client = self.clients[key] = self.clients.pop(key, None) or Client()
             oldest = self.clients.pop(next(iter(self.clients))) if len(self.clients) > MOST_CLIENTS else None
@@ -71,16 +74,18 @@ class Server(ThreadingHTTPServer):
 
 
 class Clean(BaseHTTPRequestHandler):
-    def setup(self):
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def setup(self) -> None:
         super().setup()
         self.clock = threading.Timer(SECONDS, self.connection.shutdown, [SHUT_RD])  # however slowly it trickles in
         self.clock.start()
 
-    def finish(self):
+    def finish(self) -> None:
         self.clock.cancel()
         super().finish()
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         try:
             self.check_sender()
             picture = peanut.Frame.from_numpy(self.picture(), bgr=True)
@@ -92,13 +97,13 @@ class Clean(BaseHTTPRequestHandler):
         except (peanut.StageError, peanut.UsageError) as error:
             self.send_error(422, "this picture cannot be cleaned", str(error))
 
-    def answer(self, frame):
+    def answer(self, frame: peanut.Frame | None) -> None:
         self.send_response(204 if frame is None else 200)
         self.end_headers()
         if frame is not None:
             self.wfile.write(cv2.imencode(".png", frame.numpy(bgr=True))[1].tobytes())
 
-    def check_sender(self):
+    def check_sender(self) -> None:
         """A page from elsewhere may reach us through its visitor's browser, under its own name (DNS rebinding)."""
         ours = [f"{name}:{self.server.server_port}" for name in ("localhost", "127.0.0.1")]
         if self.headers["Host"] not in ours:
@@ -106,7 +111,7 @@ class Clean(BaseHTTPRequestHandler):
         if self.headers["Origin"] not in (None, *(f"http://{name}" for name in ours)):
             raise Refused(403, "pages from elsewhere may not post here")
 
-    def picture(self):
+    def picture(self) -> Any:
         length = self.headers["Content-Length"] or ""
         if not (length.isascii() and length.isdigit()):
             raise Refused(411, "say how long the picture is")

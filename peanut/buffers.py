@@ -143,11 +143,10 @@ def prefetch(items: Iterable[T], n: int, stop: Callable[[], None] | None = None)
     """
     if n < 1:
         raise ValueError(f"prefetch: n must be at least 1, got {n}.")
-    ready: SimpleQueue[Any] = SimpleQueue()
-    room: SimpleQueue[None] = SimpleQueue()  # a semaphore's lock can stay held when Ctrl-C comes while it is taken
+    ready, closing = SimpleQueue[Any](), False
+    room = SimpleQueue[None]()  # a semaphore's lock can stay held when Ctrl-C comes while it is taken
     for _ in range(n - 1):
         room.put(None)
-    closing = False
 
     def work() -> None:
         try:
