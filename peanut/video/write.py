@@ -54,7 +54,8 @@ class write(Stage):
     in a playable `clean.partial-3f2a.mp4`, a new name every time, one that is killed all but the last 3 seconds.
     A source that was read from its beginning keeps its times, otherwise the output starts at zero.
     Raises UsageError, before the first frame is computed, for what cannot be written; later for a frame of another
-    size or from the file that would be replaced, and if no frame came at all. Latency: 0. Holds: 1 frame, and what the encoder looks ahead.
+    size or from the file that would be replaced, and if no frame came at all.
+    Latency: 0. Holds: 1 frame, and what the encoder looks ahead.
     """
 
     path: str | BinaryIO = attrs.field(converter=_as_target)
