@@ -96,6 +96,10 @@ def test_a_piece_keeps_the_numbers_and_times_of_the_whole(start, stop, fps, tmp_
         for number in range(12):
             save(folder / f"{number}.png", picture(number))
     whole = list(Images(str(folder), fps=fps))
+    if start > whole[-1].time:
+        with pytest.raises(UsageError, match="lies after its last picture"):
+            list(Images(str(folder), start=start, stop=stop, fps=fps))
+        return
     piece = list(Images(str(folder), start=start, stop=stop, fps=fps))
     wanted = [frame for frame in whole if frame.time >= start and (stop is None or frame.time < stop)]
     assert [(f.index, f.time) for f in piece] == [(f.index, f.time) for f in wanted]

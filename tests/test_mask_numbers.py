@@ -139,7 +139,7 @@ def test_numbers_that_are_none_of_the_frames_are_refused(clip, tmp_path):
     )
     with pytest.raises(UsageError, match=r"masks: by must be None, 'order' or 'number', got 'name'"):
         peanut.masks(folder, by="name")
-    with pytest.raises(UsageError, match=r"masks: missing must be 'empty' or 'carry', got 'skip'\."):
+    with pytest.raises(UsageError, match=r"masks: missing must be None, 'empty' or 'carry', got 'skip'\."):
         peanut.masks(folder, missing="skip")
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 from faults import Pipe, damaged
+from PIL import Image
 
 import peanut
 from peanut import UsageError
 from peanut.video.file import VideoFile
+from peanut.video.images import files
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -357,6 +360,51 @@ def test_a_folder_of_pictures_in_natural_order(tmp_path, caplog):
     ]
     late = list(peanut.read(f"{tmp_path}/1*.png", start=Fraction(1, 25), shots=False))
     assert [(frame.index, int(frame.image[0, 0, 0])) for frame in late] == [(1, 10), (2, 11)]
+
+
+def test_pictures_by_a_pattern_of_their_number(tmp_path):
+    for name in ("f00009", "f00010", "f00100", "f123456", "f9", "f000009", "g00009", "f00010b"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((4, 6, 3), len(name), np.uint8))
+
+    def names(pattern):
+        return [file.stem for file in files(str(tmp_path / pattern))]
+
+    assert names("f%05d.png") == ["f00009", "f00010", "f00100", "f123456"]
+    assert names("f%d.png") == ["f9", "f123456"]
+    assert len(list(peanut.read(tmp_path / "f%05d.png"))) == 4
+    with pytest.raises(UsageError, match=r"h%05d\.png has no pictures"):
+        list(peanut.read(tmp_path / "h%05d.png"))
+    with pytest.raises(UsageError, match=r"50%done\.mp4: no such file or folder"):
+        list(peanut.read(tmp_path / "50%done.mp4"))
+    cv2.imwrite(str(tmp_path / "f%d.png"), np.full((4, 6, 3), 77, np.uint8))
+    assert [int(frame.image[0, 0, 0]) for frame in peanut.read(tmp_path / "f%d.png")] == [77]  # a file of that name
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "pictures", "webp"])
+def test_a_start_past_the_end_says_how_long_the_source_is(kind, walker, tmp_path):
+    with ExitStack() as opened:
+        long = "; it is 1.20 s long"
+        if kind == "webp":
+            source, long = tmp_path / "moving.webp", ""
+            pictures = [Image.new("RGB", (8, 8), (0, 0, 40 * number)) for number in range(6)]
+            pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=232, lossless=True)
+        else:
+            source = {"file": walker.video, "pictures": walker.masks, "pipe": None}[kind]
+        if kind == "pipe":  # which cannot seek: every picture passes by
+            (peanut.read(walker.video) | peanut.write(tmp_path / "walker.mkv")).run()
+            shown = opened.enter_context(subprocess.Popen(["cat", tmp_path / "walker.mkv"], stdout=subprocess.PIPE))
+            source = shown.stdout
+        with pytest.raises(UsageError) as told:
+            list(peanut.read(source, start="1:40", stop=101))
+    assert str(told.value).endswith(f": start (100 s) lies after its last picture, which comes at 1.16 s{long}.")
+
+
+def test_a_start_after_the_last_picture_is_past_the_end_and_one_between_two_is_not(walker):
+    for source in (walker.video, walker.masks):
+        assert [frame.index for frame in peanut.read(source, start=Fraction(29, 25))] == [29]
+        assert list(peanut.read(source, start=0.05, stop=0.07)) == []
+        with pytest.raises(UsageError, match=r"start \(1\.17 s\) lies after its last picture, which comes at 1\.16 s"):
+            list(peanut.read(source, start=1.17))
 
 
 def test_pictures_of_any_depth_become_8_bit_rgb(tmp_path):

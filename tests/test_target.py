@@ -9,6 +9,7 @@ import signal
 import sys
 from fractions import Fraction
 
+import attrs
 import pytest
 from faults import FullDisk
 from strategies import breaking, drain
@@ -86,6 +87,12 @@ def test_what_is_read_is_not_written_over_whatever_it_is_called(how, here):
     assert refused(unknown | peanut.write(name, overwrite=True)) == sentence
     with open("clip.mp4", "rb") as opened:
         assert refused(peanut.read(opened) | peanut.write(name, overwrite=True)) == sentence
+    by_address = peanut.read(f"file://{here}/clip.mp4") | peanut.write(name, overwrite=True)
+    assert refused(by_address).startswith(f"{name} exists already and is what this run reads (file://")
+    for branching in (peanut.tap, lambda branch: peanut.merge(None, branch)):
+        out, error = drain(iter(peanut.read("clip.mp4") | branching(peanut.write(name, overwrite=True))))
+        assert str(error) == sentence
+        assert len(out) <= 1  # what a branch fails with comes up with the next frame
     with open(name, "r+b") as opened:
         told = refused(peanut.read("clip.mp4") | peanut.write(opened))
         assert told == f"{name} is what this run reads (clip.mp4); choose another output."
@@ -104,7 +111,23 @@ def test_masks_that_are_read_are_not_written_over(name, here):
     assert all((a.image == b).all() for a, b in zip(read(name), kept, strict=True))
 
 
-@pytest.mark.parametrize("source", ["pictures", "pictures/*.png", "pictures/000001.png"])
+def test_a_source_that_shows_with_a_later_frame_is_not_written_over_either(here):
+    """A generator of the user's joins two videos, and nothing but its frames tells which."""
+    (drawn(3) | peanut.write("other.mp4")).run()
+    before = (here / "clip.mp4").read_bytes()
+
+    def joined():
+        yield from peanut.read("other.mp4", shots=False)
+        for frame in peanut.read("clip.mp4", shots=False):
+            yield attrs.evolve(frame, index=3 + frame.index, time=1 + frame.time)
+
+    out, error = drain(iter(peanut.Pipeline(source=joined()) | peanut.write("./clip.mp4", overwrite=True)))
+    assert str(error) == "./clip.mp4 exists already and is what this run reads (clip.mp4); choose another output."
+    assert len(out) == len(read(partial(here, "clip.mp4"))) == 3
+    assert (here / "clip.mp4").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["pictures", "pictures/*.png", "pictures/%06d.png", "pictures/000001.png"])
 def test_a_folder_that_is_read_is_not_written_into(source, here):
     (drawn(3) | peanut.write("pictures/")).run()
     assert "is what this run reads" in refused(peanut.read(source) | peanut.write("./pictures", overwrite=True))

@@ -12,6 +12,7 @@ from peanut.cli.demo import demo
 from peanut.cli.erase import erase
 from peanut.cli.info import info
 from peanut.cli.masks import masks
+from peanut.cli.say import say
 from peanut.cli.upscale import upscale
 from peanut.cli.weights import weights
 from peanut.errors import ReaderGone, UsageError
@@ -29,6 +30,7 @@ def cli(debug: bool) -> None:
     peanut masks street.mp4 -o masks.mkv --moving      find what moves; look, keep, use again
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv
     peanut erase street.mp4 -o clean.mp4 --moving      both in one go
+    peanut erase videos/ -o clean/ --box 80%,5%,15%,10%    a logo, in all videos of a folder
     peanut upscale clean.mp4 -o sharp.mp4              four times as large and sharp
     """
 
@@ -43,32 +45,21 @@ def main() -> NoReturn:
     peanut.keep_memory()
     end_as_by_ctrl_c()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="peanut", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort as error:
         stopped = error.__cause__
-        _say(f"ended by {stopped}" if isinstance(stopped, Terminated) else "interrupted", stopped)
+        say(f"ended by {stopped}" if isinstance(stopped, Terminated) else "interrupted", stopped)
         sys.exit(128 + (stopped.number if isinstance(stopped, Terminated) else signal.SIGINT))
     except Exception as error:
         if debug:
             raise
         if isinstance(error.__cause__, ReaderGone):
-            _say(str(error.__cause__), error)
+            say(str(error.__cause__), error)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of what it could not flush
             sys.exit(141)
-        _say(str(error), error)
+        say(str(error), error)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     sys.exit(0)
-
-
-def _say(sentence: str, error: BaseException | None) -> None:
-    """One sentence, and below it the notes of the error and of those that it came from, each once."""
-    click.echo(f"peanut: {sentence}", err=True)
-    told: dict[str, None] = {}
-    while error is not None:
-        told |= dict.fromkeys(getattr(error, "__notes__", ()))
-        error = error.__cause__ or error.__context__
-    for note in told:
-        click.echo(f"        {note}", err=True)

@@ -1,16 +1,22 @@
 """`peanut erase`: masks and what is behind them, in one go."""
 
+from functools import partial
+from typing import Any
+
 import click
 
 import peanut
-from peanut.cli.options import finder_of, reading_options, run, writing_options
+from peanut.cli.finding import Chosen, built, finder_of, finding
+from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
 
 
 @click.command()
-@reading_options
-@writing_options
+@job
 @click.option(
-    "--masks", metavar="PATH", help="Masks made before: a video, a folder of pictures, or one picture; white = remove."
+    "--masks",
+    metavar="PATH",
+    type=FILE,
+    help="Masks made before: a video, a folder of pictures, or one picture; white = remove.",
 )
 @click.option(
     "--object",
@@ -30,10 +36,7 @@ from peanut.cli.options import finder_of, reading_options, run, writing_options
     type=click.Choice(["empty", "carry"]),
     help="What frames without a mask get: nothing is removed, or the mask before.",
 )
-@click.option("--moving", is_flag=True, help="Remove what moves against the camera's own motion.")
-@click.option("--prompt", metavar="TEXT", help="Remove what this sentence means (P-MASK: fetches weights).")
-@click.option("--shadows", is_flag=True, help="With --moving: and the shadows of what moves.")
-@click.option("--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides.")
+@finding
 @click.option(
     "--model",
     type=click.Choice(["flow", "nof", "perframe"]),
@@ -45,39 +48,38 @@ from peanut.cli.options import finder_of, reading_options, run, writing_options
 @click.option(
     "--crf",
     type=click.IntRange(0, 63),
+    metavar="NUMBER",
     default=16,
     show_default=True,
-    help="Quality of the video written; lower is better and larger.",
+    help="Quality of the video written, 0 to 63; lower is better and larger.",
 )
 @click.option("--audio/--no-audio", default=True, help="Carry the sound over (on by default).")
 def erase(
-    frames: peanut.Pipeline,
-    output: str,
-    overwrite: bool,
-    dry_run: bool,
+    given: dict[str, Any],
     masks: str | None,
     objects: tuple[int, ...],
     masks_by: str | None,
     missing_masks: str | None,
-    moving: bool,
-    prompt: str | None,
-    shadows: bool,
-    grow: int,
     model: str,
     crf: int,
     audio: bool,
-) -> None:
-    """Read IN, remove what the masks cover, write OUT.
+    device: str | None,
+    preset: str | None,
+) -> Job:
+    """Read IN, remove what the masks cover, write OUT. What is to be removed is said in exactly one way.
 
     \b
     peanut erase street.mp4 -o clean.mp4 --moving
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv --grow 2
     peanut erase street.mp4 -o clean.mp4 --masks logo.png
+    peanut erase street.mp4 -o clean.mp4 --box 80%,5%,15%,10%
     peanut erase street.mp4 -o clean.mp4 --masks Annotations/street --object 2
+    peanut erase videos/ -o clean/ --masks logo.png --preset fast
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
-    chosen = {"object": objects, "by": masks_by, "missing": missing_masks}
-    finder = finder_of(masks, moving, prompt, shadows, grow, **chosen)
-    eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]()
-    pipeline = frames | peanut.prefetch(4) | finder | eraser | peanut.prefetch(4)
-    run(pipeline, peanut.write(output, overwrite=overwrite, audio=audio, crf=crf), output, dry_run)
+    finder = finder_of(given, masks=masks, object=objects, by=masks_by, missing=missing_masks)
+    eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]
+    chosen = Chosen(f"--model {model}", eraser, learned=model == "nof")
+    stages = built(finder, chosen, device=device, preset=preset)
+    sink = partial(peanut.write, audio=audio, crf=crf)
+    return Job((peanut.prefetch(4), *stages, peanut.prefetch(4)), sink, VIDEO_SUFFIXES)

@@ -1,4 +1,4 @@
-"""The source of the frames once more: what it carries beside the pictures, and whether it is still the same."""
+"""The source of the frames once more: what it holds beside the pictures, and whether it is still the same."""
 
 import logging
 from contextlib import nullcontext

@@ -7,12 +7,12 @@ from collections import deque
 from fractions import Fraction
 from typing import Any, BinaryIO
 
+import attrs
 import av
 import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
-from peanut.video.carry import Carried
 from peanut.video.coded import ToStored, color_of_output, told_location
 from peanut.video.container import video_stream
 from peanut.video.extras import describe, tags
@@ -20,6 +20,7 @@ from peanut.video.interlaced import BY_FIELDS, CODING_FIELDS, Fields
 from peanut.video.media import Media
 from peanut.video.overheard import reason_of, reasons
 from peanut.video.pixel_format import usual_format
+from peanut.video.remux import Remux
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,21 @@ WITHOUT_SHAPE = {"libvpx", "libvpx-vp9", "libsvtav1", "libaom-av1", "librav1e"}
 SQUEEZED = "%s: the source's pixels are %d:%d wide, and %s in %s is written without it: it is shown squashed."
 
 
+@attrs.frozen(kw_only=True)
+class Encoding:
+    """How a video is encoded, and what of its source is remuxed."""
+
+    kind: str
+    """FFmpeg's name of the container."""
+    codec: str
+    crf: float
+    pixel_format: str | None
+    """None: the usual one of the codec."""
+    audio: bool
+    subtitles: bool
+    metadata: bool
+
+
 class VideoOutput:
     """An open file that takes frames of one size.
 
@@ -60,21 +76,7 @@ class VideoOutput:
     refuses.
     """
 
-    def __init__(
-        self,
-        target: str | BinaryIO,
-        kind: str,
-        first: Frame,
-        *,
-        name: str,
-        codec: str,
-        crf: float,
-        pixel_format: str | None,
-        source: Any,
-        audio: bool,
-        subtitles: bool,
-        metadata: bool,
-    ) -> None:
+    def __init__(self, target: str | BinaryIO, first: Frame, encoding: Encoding, *, name: str, source: Any) -> None:
         self.size, self.name, self._target = first.size, name, target
         self._last, self.failed = -1, False
         self._newest = self._end = first.time
@@ -82,27 +84,25 @@ class VideoOutput:
         self.fps = self.rate or Fraction(25)
         self.shift = Fraction(0) if _untrimmed(first) else first.time
         self.media = first.source if isinstance(first.source, Media) else None
-        self.fields = self._fields(codec)
-        options = {"flush_packets": "1", "max_interleave_delta": "1000000", **PLAYABLE_ALL_THE_TIME[kind]}
-        if not isinstance(target, str) and not target.seekable() and "movflags" in options:
-            options["movflags"] = "delay_moov+default_base_moof"  # a pipe: fragments to the end
-        self.container = av.open(target, "w", format=kind, options=options)
+        self.fields = self._fields(encoding.codec)
+        options = _options(target, encoding.kind)
+        self.container = av.open(target, "w", format=encoding.kind, options=options)
         try:
             self.time_base = _time_base(source)
-            self._add_video(kind, codec, crf, pixel_format, first)
-            if metadata and source is not None:
+            self._add_video(encoding.kind, encoding.codec, encoding.crf, encoding.pixel_format, first)
+            if encoding.metadata and source is not None:
                 self.container.metadata.update(tags(source))
                 describe(video_stream(source), self.stream, self.container)
-            self.carried = Carried(
+            self.remux = Remux(
                 source,
                 self.container,
                 options,
                 zero=Fraction(0) if self.media is None else self.media.start_time,
                 shift=self.shift,
                 end=_end(first, self.shift),
-                audio=audio,
-                subtitles=subtitles,
-                extras=metadata,
+                audio=encoding.audio,
+                subtitles=encoding.subtitles,
+                extras=encoding.metadata,
             )
         except BaseException:
             self._abandon()
@@ -187,7 +187,7 @@ class VideoOutput:
         self._newest, self._end = frame.time, frame.time + 1 / self.fps
         try:
             self._encode(picture)
-            self.carried.write_until(frame.time)
+            self.remux.write_until(frame.time)
         except Exception:
             self.failed = True  # a muxer that failed once must not be asked again
             raise
@@ -198,14 +198,14 @@ class VideoOutput:
             return self._abandon()
         try:
             self._encode(None)
-            self.carried.finish(self._newest, self._end)
+            self.remux.finish(self._newest, self._end)
             self.container.close()
         except BaseException:
             self.failed = True
             self._abandon()
             raise
         if isinstance(self._target, str):
-            self.carried.closed(self._target)
+            self.remux.closed(self._target)
         return None
 
     def _abandon(self) -> None:
@@ -214,6 +214,14 @@ class VideoOutput:
             self.container.close()
         except (OSError, av.error.FFmpegError) as error:
             log.debug("%s could not be closed: %s", self.name, error)
+
+
+def _options(target: str | BinaryIO, kind: str) -> dict[str, str]:
+    """What the muxer is told."""
+    options = {"flush_packets": "1", "max_interleave_delta": "1000000", **PLAYABLE_ALL_THE_TIME[kind]}
+    if not isinstance(target, str) and not target.seekable() and "movflags" in options:
+        options["movflags"] = "delay_moov+default_base_moof"  # a pipe: fragments to the end
+    return options
 
 
 def _looking_ahead(codec: str, fps: Fraction | None) -> dict[str, str]:

@@ -34,7 +34,7 @@ def describe(source: Any, stream: Any, output: Any) -> None:
         stream.disposition = int(source.disposition)
 
 
-def carry_chapters(source: Any, output: Any, offset: Fraction, end: Fraction | None) -> list[str]:
+def copy_chapters(source: Any, output: Any, offset: Fraction, end: Fraction | None) -> list[str]:
     """Give `output` the chapters of `source`, `offset` seconds earlier, up to `end`; returns what it cannot hold."""
     if not hasattr(output, "set_chapters"):
         return []
@@ -50,7 +50,7 @@ def carry_chapters(source: Any, output: Any, offset: Fraction, end: Fraction | N
     return []
 
 
-def carry_attachments(source: Any, output: Any) -> list[str]:
+def copy_attachments(source: Any, output: Any) -> list[str]:
     """Give `output` the attachments of `source`, the fonts of its subtitles mostly; returns what it cannot hold."""
     files = [stream for stream in source.streams if stream.type == "attachment"]
     if kind_of(output) != "matroska" or not hasattr(output, "add_attachment"):
@@ -61,7 +61,7 @@ def carry_attachments(source: Any, output: Any) -> list[str]:
     return []
 
 
-def carry_cover(source: Any, picture: Any, output: Any) -> "Cover | str | None":
+def remux_cover(source: Any, picture: Any, output: Any) -> "Cover | str | None":
     """How a cover gets into `output`: mp4 as a stream, mkv at once; what to call it where it cannot.
 
     picture: its packet, or None.
@@ -83,7 +83,7 @@ def forget_time_code(output: Any) -> list[str]:
     return ["the time code, as the beginning is cut off"] if any(codes) else []
 
 
-def uncarried(source: Any) -> list[str]:
+def left_out(source: Any) -> list[str]:
     """What of `source` no output takes over: further pictures, streams of data."""
     pictures = video_stream(source).index
     chapters, left = bool(source.chapters()), []

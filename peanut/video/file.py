@@ -16,7 +16,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.video.coded import coded_of
 from peanut.video.color import ToRgb, orientation, upright
-from peanut.video.container import expected_frames, is_cover, origin, rate_of, video_stream
+from peanut.video.container import expected_frames, is_cover, length_of, origin, rate_of, video_stream
 from peanut.video.damage import Damage
 from peanut.video.gaps import Numbering, Place
 from peanut.video.interlaced import deinterlaced, first_field, tell_interlaced
@@ -110,6 +110,17 @@ def open_video(path: Any, name: str = "", **options: Any) -> Any:
     raise UsageError(f"{name} cannot be read as a video: its pictures are in no format that is known.")
 
 
+def past_end(name: str, start: Fraction, last: Fraction, length: Fraction | None) -> UsageError:
+    """What to raise where no picture comes after the time at which reading should begin.
+
+    start: that time, last: that of the last picture, length: how long the source is, where that is known; in seconds.
+    """
+    long = "" if length is None else f"; it is {float(length):.2f} s long"
+    return UsageError(
+        f"{name}: start ({float(start):g} s) lies after its last picture, which comes at {float(last):.2f} s{long}."
+    )
+
+
 def reduced(h: int, w: int, max_size: int | None) -> tuple[int, int] | None:
     """The size (h, w) at which the longest side is `max_size`; None where it is no larger already."""
     if max_size is None or max(h, w) <= max_size:
@@ -139,7 +150,10 @@ class _Reading:
         self.transparency.of_stream(self.stream)
 
     def frames(self) -> Iterator[Frame]:
-        """The frames that are wanted. Raises UsageError if there must be pictures and not one can be decoded."""
+        """The frames that are wanted.
+
+        Raises UsageError if there must be pictures and not one can be decoded, and if the last comes before `start`.
+        """
         last, before = None, None  # the frame given out last; the time of the picture before
         decoded = pictures(self.container, self.stream, self.key, self.damage)
         for picture in deinterlaced(decoded) if self.settings.deinterlace else decoded:
@@ -158,6 +172,8 @@ class _Reading:
             before = place.time
         else:
             self.damage.check_end()
+            if self.settings.start and last is None and before is not None:
+                raise past_end(self.settings.name, self.settings.start, before, length_of(self.container))
             if before is None and not self.damage.rightly_empty:
                 raise UsageError(f"{self.settings.name}: not one frame can be decoded{_why(self.source)}.")
         self.damage.report()

@@ -20,12 +20,11 @@ from torch import Tensor
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
-from peanut.video.file import reduced
+from peanut.video.file import past_end, reduced
+from peanut.video.patterns import SUFFIXES, is_pattern, matching
 from peanut.video.transparency import Transparency, decoded, is_transparent
 
 log = logging.getLogger(__name__)
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @attrs.frozen(repr=False)
@@ -35,6 +34,7 @@ class Images:
     A picture that cannot be read leaves a gap in `index`; how many did is told in one warning at the end. Transparency
     is dropped, which is told once.
     start, stop: seconds, stop excluded. fps: frames per second. max_size: longest side in pixels.
+    Raises UsageError for a start after the last picture.
     """
 
     path: str
@@ -51,9 +51,12 @@ class Images:
         return (self.path,)
 
     def __iter__(self) -> Iterator[Frame]:
+        found = files(self.path)
+        if self.start and self.start > (last := (len(found) - 1) / self.fps):
+            raise past_end(self.path, self.start, last, len(found) / self.fps)
         pictures = [
             (index, time, file)
-            for index, file in enumerate(files(self.path))
+            for index, file in enumerate(found)
             if (time := index / self.fps) >= self.start and (self.stop is None or time < self.stop)
         ]
         source = Source(path=self.path, start=self.start, fps=self.fps, frames=len(pictures))
@@ -75,15 +78,14 @@ class Images:
 
 
 def is_pictures(path: str) -> bool:
-    """Whether a path is a folder or a pattern; a file may well have `[` in its name."""
-    return os.path.isdir(path) or (not os.path.exists(path) and glob.has_magic(path) and "://" not in path)
+    """Whether a path is a folder or a pattern (`frames/*.png`, `frames/%05d.png`)."""
+    return os.path.isdir(path) or is_pattern(path)
 
 
 def files(path: str) -> list[Path]:
     """The pictures of a folder or pattern, in natural order. Raises UsageError if there is none."""
-    pattern = os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path
-    found = (Path(name) for name in glob.glob(pattern))
-    pictures = sorted((file for file in found if file.suffix.lower() in SUFFIXES), key=_natural)
+    found = glob.glob(os.path.join(glob.escape(path), "*")) if os.path.isdir(path) else matching(path)
+    pictures = sorted((file for file in map(Path, found) if file.suffix.lower() in SUFFIXES), key=_natural)
     if not pictures:
         raise UsageError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))}) in it.")
     return pictures

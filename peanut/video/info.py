@@ -56,11 +56,13 @@ class Info:
 
 
 def info(path: str | os.PathLike[str]) -> Info:
-    """What a video file, a folder of pictures or a pattern is. Raises UsageError if it is none of them.
+    """What a video file, a folder of pictures, a pattern or a stream is. Raises UsageError if it is none of them.
 
-    One picture is decoded, for its colors and the way up; a file whose pictures are all damaged tells the rest.
+    One picture is decoded, for its colors and the way up; a file whose pictures are all damaged tells the rest. Of
+    cameras and standard input nothing is known before they are read: they are refused.
     """
     name = os.fspath(path)
+    _refuse_unread(name)
     if is_pictures(name):
         return _of_pictures(name)
     if is_animated_webp(name):
@@ -84,6 +86,15 @@ def info(path: str | os.PathLike[str]) -> Info:
             audio=tuple(one.codec_context.name for one in container.streams.audio if one.codec_context),
             subtitles=tuple(one.codec_context.name for one in container.streams.subtitles if one.codec_context),
         )
+
+
+def _refuse_unread(name: str) -> None:
+    """Raise UsageError for what tells nothing before it is read."""
+    if name == "-":
+        raise UsageError("standard input can be read only once: info is for files, and `peanut.read('-')` for pipes.")
+    if name.startswith("/dev/video") or (name.isdigit() and not os.path.exists(name)):
+        camera = name if name.isdigit() else repr(name)
+        raise UsageError(f"{name} is a camera: info is for files and streams, and `peanut.read({camera})` for cameras.")
 
 
 def _told(color: Color) -> str:

@@ -61,28 +61,31 @@ def numbered(
     in_order = Numbered(dict(enumerate(files)), missing)
     if numbers is None or by == "order":
         return in_order
+    if by == "number":
+        return _by_number(path, files, numbers, missing, wanted)
     first, last, count = numbers[0], numbers[-1], len(numbers)
-    counts_up = last - first == count - 1
-    if by is None and ((counts_up and first <= 1) or count == length):
+    if (first <= 1 and last - first == count - 1) or count == length:
         return in_order
     named = f"{files[0].name} to {files[-1].name}"
-    choose = f"by='order' (--masks-by order) gives {files[0].name} to frame 0"
-    if length is None and by is None:
-        raise UsageError(
-            f"{path} has {named}, and how many frames come is not known: {choose}, by='number' to frame {first}."
-        )
-    if by is None and length is not None and last >= length:
-        if last != length and abs(count - length) <= FORGIVEN:
-            return attrs.evolve(in_order, told=f"{named} are taken in order")
-        if last != length or first == 0:
-            raise UsageError(f"{path} has {named}, which are no numbers of the {length} frames; {choose}.")
-    elif by is None and first == 1:
-        raise UsageError(
-            f"{path} has {named} with gaps, from 0 or from 1 is not clear; by='number' (--masks-by number)"
-            f" gives {files[0].name} to frame 1, the second one."
-        )
-    shift = int(by is None and last == length)  # counted from 1
+    if length is not None and last > length and abs(count - length) <= FORGIVEN:
+        return attrs.evolve(in_order, told=f"{named} are taken in order")
+    _refuse_unclear(f"{path} has {named}", files[0].name, first, last, length)
+    shift = int(last == length)  # counted from 1
     return _by_number(path, files, [number - shift for number in numbers], missing, wanted)
+
+
+def _refuse_unclear(named: str, name: str, first: int, last: int, length: int | None) -> None:
+    """Raise UsageError where the numbers from `first` to `last` may or cannot be those of `length` frames."""
+    choose = f"by='order' (--masks-by order) gives {name} to frame 0"
+    if length is None:
+        raise UsageError(f"{named}, and how many frames come is not known: {choose}, by='number' to frame {first}.")
+    if last > length or (last == length and first == 0):
+        raise UsageError(f"{named}, which are no numbers of the {length} frames; {choose}.")
+    if last < length and first == 1:
+        raise UsageError(
+            f"{named} with gaps, from 0 or from 1 is not clear; by='number' (--masks-by number) gives {name} to frame"
+            " 1, the second one."
+        )
 
 
 def _by_number(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageOps
 
 from peanut.errors import UsageError
 
@@ -60,8 +61,6 @@ class MaskPicture:
 
 def mask_picture(file: Path) -> MaskPicture:
     """Read a picture as a mask. Raises UsageError if it cannot be read."""
-    from PIL import Image, ImageOps
-
     try:
         with Image.open(file) as opened:
             exact = opened.format in EXACT

@@ -16,12 +16,13 @@ from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import one_of
 from peanut.video.file import open_video, reduced
-from peanut.video.images import SUFFIXES, files, is_pictures
+from peanut.video.images import files, is_pictures
 from peanut.video.mask_counts import check_count, frames_wanted, length_of_source, pictures_in
 from peanut.video.mask_numbers import FORGIVEN, By, Missing, numbered, numbers_in
 from peanut.video.mask_report import Report
 from peanut.video.mask_stores import Mask, Pictures, Still, Store, Video
 from peanut.video.media import Media
+from peanut.video.patterns import SUFFIXES
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ def _objects(given: int | Iterable[int] | None) -> tuple[int, ...] | None:
 class masks(Stage):
     """Give every frame its mask: white = remove.
 
-    path: a folder of pictures or a pattern, in natural order; a video, whose frame of the same number it is; or one
-        picture, which is the mask of every frame.
+    path: a folder of pictures or a pattern (`masks/*.png`, `masks/%05d.png`), in natural order; a video, whose frame of
+        the same number it is; or one picture, which is the mask of every frame.
     by: "order" gives the k-th picture to frame number k, "number" goes by the number in its name. None: in order where
         the names count up from 0 or 1 or are as many as the frames, otherwise by number, which is told.
     missing: what frames without a mask get, "empty" or "carry" (the mask before them). None: pictures by number leave

@@ -1,4 +1,4 @@
-"""What a video file carries beside its pictures, and how it is opened once more to get at it."""
+"""What a video file holds beside its pictures, and how it is opened once more to get at it."""
 
 import io
 from fractions import Fraction

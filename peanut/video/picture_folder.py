@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import cv2
+
 from peanut.frame import Frame
 from peanut.video.sync import sync
 
@@ -17,8 +19,6 @@ class PictureFolder:
 
     def add(self, frame: Frame) -> None:
         """Write a frame; a file is there whole or not at all. Raises OSError if it cannot be written."""
-        import cv2
-
         done, data = cv2.imencode(".png", frame.numpy(bgr=True))
         if not done:
             raise OSError(f"frame {frame.index} could not be encoded as PNG.")

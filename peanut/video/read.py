@@ -1,11 +1,13 @@
 """Reading: whatever shows pictures one after the other becomes the source of a pipeline."""
 
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast, get_args
+from typing import Any, BinaryIO, cast, get_args
 
 from peanut.errors import UsageError
+from peanut.frame import Frame
 from peanut.pipeline import Pipeline
 from peanut.video.file import Gaps, VideoFile
 from peanut.video.images import Images, is_pictures
@@ -35,11 +37,10 @@ def read(
 ) -> Pipeline:
     """A pipeline that begins with the frames of `path`; its cuts are found on the way, unless `shots=False`.
 
-    path: a video file, a folder of pictures or a pattern (`frames/*.png`) in natural order, `-` (standard input), a
-        binary file object, the number of a camera or its device, an address (rtsp, http, HLS).
+    path: a video file, a folder of pictures or a pattern (`frames/*.png`, `frames/%05d.png`) in natural order, `-`
+        (standard input), a binary file object, the number of a camera or its device, an address (rtsp, http, HLS).
     start, stop: seconds from the source's beginning (its first picture or sound), stop excluded; `frame.time` and
-        `frame.index` count from there too.
-    max_size: longest side in pixels; larger pictures are reduced, smaller ones stay.
+        `frame.index` count from there too. max_size: longest side in pixels; larger pictures are reduced.
     gaps: where frames of a file are missing, every gap is told in a warning with its time, and a new shot begins.
         "tell": numbers go on as if nothing were missing, so that masks by number fit. "renumber": numbers close up over
         the gap. "repeat": the last frame fills it, with numbers and times of its own.
@@ -49,46 +50,59 @@ def read(
     newest, timeout, retry: of live sources: frames kept while the pipeline is busy (older ones are dropped and
         counted), seconds without a picture after which the connection counts as lost, attempts to connect again.
 
-    Raises UsageError for what is not there or no video. Latency: 0. Holds: 1 frame.
+    Raises UsageError for what is not there or no video, and for a start past its end. Latency: 0. Holds: 1 frame.
     """
+    of_files = {"gaps": gaps, "resize": resize, "deinterlace": deinterlace}
+    of_streams = {"newest": newest, "timeout": timeout, "retry": retry}
+    source = _source(_camera(path), _part(start, stop, max_size), fps, of_files, of_streams)
+    return Pipeline(source=source, stages=(find_shots(),) if shots else ())
+
+
+def _part(start: Seconds | None, stop: Seconds | None, max_size: int | None) -> dict[str, Any]:
+    """What is read of a source, as all kinds of sources take it."""
     begin = Fraction(0) if start is None else _seconds("start", start)
     end = None if stop is None else _seconds("stop", stop)
     if end is not None and end <= begin:
         raise UsageError(f"read: stop ({stop}) must lie after start ({0 if start is None else start}).")
     if max_size is not None and max_size < 1:
         raise UsageError(f"read: max_size must be at least 1 pixel, got {max_size}.")
-    if gaps not in get_args(Gaps):
-        raise UsageError(f"read: gaps must be one of {', '.join(get_args(Gaps))}, got {gaps!r}.")
-    trimmed = start is not None or stop is not None
-    if isinstance(path, str) and path.isdigit() and not os.path.exists(path):
-        path = int(path)  # a camera, as the command line names it
-    if deinterlace and (isinstance(path, int) or (isinstance(path, str | Path) and not _is_file(os.fspath(path)))):
+    return {"start": begin, "stop": end, "max_size": max_size}
+
+
+def _camera(path: Any) -> Any:
+    """The number of a camera, as the command line names it; anything else as it is, paths as text."""
+    path = os.fspath(path) if isinstance(path, Path) else path
+    return int(path) if isinstance(path, str) and path.isdigit() and not os.path.exists(path) else path
+
+
+def _source(
+    path: Any, part: dict[str, Any], fps: float | Fraction | None, of_files: dict[str, Any], of_streams: dict[str, Any]
+) -> Iterable[Frame]:
+    """The source of the right kind. Raises UsageError for settings that are not for it."""
+    if of_files["gaps"] not in get_args(Gaps):
+        raise UsageError(f"read: gaps must be one of {', '.join(get_args(Gaps))}, got {of_files['gaps']!r}.")
+    live = isinstance(path, str | int) and is_live(path)
+    shown = isinstance(path, str) and not live and is_pictures(path)
+    if of_files["deinterlace"] and (live or shown):
         raise UsageError("read: deinterlace is for video files; pictures and live sources are taken as they are.")
-    source: Live | Images | AnimatedWebp | VideoFile
-    if isinstance(path, int) or (isinstance(path, str) and is_live(path)):
-        if trimmed:
-            raise UsageError(f"read: {path} is live and has no start or stop; take as many frames as you want.")
-        source = Live(path, newest=newest, timeout=timeout, retry=retry, max_size=max_size)
-    elif isinstance(path, str | Path) and is_pictures(os.fspath(path)):
+    if live:
+        return _live(path, part, of_streams)
+    if shown:
         rate = Fraction(25) if fps is None else Fraction(fps).limit_denominator(1001)
-        source = Images(os.fspath(path), start=begin, stop=end, fps=rate, max_size=max_size)
-    else:
-        if fps is not None:
-            raise UsageError("read: fps is for folders of pictures; a video has its own.")
-        file: str | BinaryIO = os.fspath(path) if isinstance(path, str | Path) else path
-        if isinstance(file, str) and is_animated_webp(file):
-            source = AnimatedWebp(file, start=begin, stop=end, max_size=max_size)
-        else:
-            kind = WebVideo if is_http(file) else VideoFile
-            opened = cast(BinaryIO, WebFile(str(file), timeout, retry)) if is_http(file) else file
-            source = kind(
-                opened, start=begin, stop=end, max_size=max_size, gaps=gaps, resize=resize, deinterlace=deinterlace
-            )
-    return Pipeline(source=source, stages=(find_shots(),) if shots else ())
+        return Images(path, fps=rate, **part)
+    if fps is not None:
+        raise UsageError("read: fps is for folders of pictures; a video has its own.")
+    if isinstance(path, str) and is_animated_webp(path):
+        return AnimatedWebp(path, **part)
+    if is_http(path):
+        return WebVideo(cast(BinaryIO, WebFile(path, of_streams["timeout"], of_streams["retry"])), **part, **of_files)
+    return VideoFile(path, **part, **of_files)
 
 
-def _is_file(path: str) -> bool:
-    return not is_live(path) and not is_pictures(path)
+def _live(path: str | int, part: dict[str, Any], settings: dict[str, Any]) -> Live:
+    if part["start"] or part["stop"] is not None:
+        raise UsageError(f"read: {path} is live and has no start or stop; take as many frames as you want.")
+    return Live(path, max_size=part["max_size"], **settings)
 
 
 def _seconds(name: str, value: Seconds) -> Fraction:

@@ -1,6 +1,5 @@
 """What a run reads, as the file system sees it: `./clip.mp4`, a hard link and a redirected `-` are one file."""
 
-import glob
 import os
 import sys
 from pathlib import Path
@@ -8,6 +7,8 @@ from stat import S_ISREG
 from typing import Any
 
 import attrs
+
+from peanut.video.patterns import is_pattern, matching
 
 
 @attrs.frozen
@@ -28,13 +29,13 @@ class Reading:
 
 
 def readings(what: Any, *, folders: bool) -> list[Reading]:
-    """The files that `what` names: a path, a pattern, `-`, a file object. Addresses and devices give none.
+    """The files that `what` names: a path, a pattern, `-`, a file object. Addresses other than file:// give none.
 
     folders: their folders too, for an output that is a folder.
     """
     names: list[Any] = [what]
-    if isinstance(what, str | Path) and not os.path.exists(what) and glob.has_magic(str(what)):
-        names = glob.glob(str(what))
+    if isinstance(what, str | Path) and is_pattern(str(what)):
+        names = list(matching(str(what)))
     if folders:
         names += sorted({os.path.dirname(os.path.abspath(name)) for name in names if isinstance(name, str | Path)})
     found = [(name, stat_of(name)) for name in names]
@@ -49,7 +50,8 @@ def stat_of(what: Any) -> os.stat_result | None:
     """What the system knows of a path, `-` or file object; None where there is nothing on a disk."""
     try:
         if isinstance(what, str | Path):
-            return os.fstat(sys.stdin.fileno()) if what == "-" and sys.stdin is not None else os.stat(what)
+            standard = what == "-" and sys.stdin is not None
+            return os.fstat(sys.stdin.fileno()) if standard else os.stat(str(what).removeprefix("file://"))
         return os.fstat(what.fileno())
     except (OSError, ValueError, AttributeError):  # not there, no path, closed, or without a number
         return None

@@ -5,6 +5,8 @@ from typing import Any
 
 import attrs
 import cv2
+from scenedetect import FrameTimecode
+from scenedetect.detectors import ContentDetector
 
 from peanut.frame import Frame
 from peanut.pipeline import Stage
@@ -49,14 +51,10 @@ class shots(Stage):
             yield frame.with_shot(shot)
 
     def _detector(self) -> Any:
-        from scenedetect.detectors import ContentDetector
-
         return ContentDetector(threshold=self.threshold, min_scene_len=0)
 
 
 def _timecode(number: int) -> Any:
-    from scenedetect import FrameTimecode
-
     return FrameTimecode(number, fps=25.0)
 
 

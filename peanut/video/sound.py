@@ -8,7 +8,7 @@ import av
 import av.error
 
 from peanut.video.overheard import reason_of, reasons
-from peanut.video.sound_lanes import (
+from peanut.video.remuxed_sound import (
     CheckedPackets,
     CopiedPackets,
     EncodedSound,
@@ -26,7 +26,7 @@ PARSED = {"ac3", "eac3"}
 """Sound whose headers mp4 and mov read: one that is damaged would break off the whole file."""
 
 
-def carry_sound(stream: Any, first: Any, output: Any, options: dict[str, str]) -> CopiedPackets | EncodedSound | str:
+def remux_sound(stream: Any, first: Any, output: Any, options: dict[str, str]) -> CopiedPackets | EncodedSound | str:
     """How a stream of sound gets into `output`; what to call it where it cannot.
 
     first: its first packet, or None. options: those with which `output` was opened.
@@ -46,11 +46,11 @@ def carry_sound(stream: Any, first: Any, output: Any, options: dict[str, str]) -
     encoder = ENCODERS[kind]
     try:
         with reasons():
-            lane = EncodedSound(stream, output, encoder)
+            remuxed = EncodedSound(stream, output, encoder)
     except (av.error.FFmpegError, ValueError) as error:
         return f"the sound in {codec} ({reason_of(error)})"
     log.warning("%s does not take sound in %s: it is encoded anew in %s.", kind, codec, encoder)
-    return lane
+    return remuxed
 
 
 def _takes(kind: str, options: dict[str, str], stream: Any, packet: Any, configuration: bytes | None = None) -> bool:

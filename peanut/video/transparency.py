@@ -1,4 +1,4 @@
-"""Transparency of a source, which frames do not carry: where there is some, it is told."""
+"""Transparency of a source, which frames do not have: where there is some, it is told."""
 
 import logging
 from pathlib import Path

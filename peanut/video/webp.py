@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from peanut.errors import UsageError
 from peanut.frame import Frame, Source
+from peanut.video.file import past_end
 from peanut.video.images import image_of
 
 LARGEST = 1 << 30
@@ -48,6 +49,8 @@ class AnimatedWebp:
 
     def __iter__(self) -> Iterator[Frame]:
         pictures, times = self.decoded()
+        if self.start > times[-1]:
+            raise past_end(self.path, self.start, times[-1], None)
         wanted = [
             number
             for number, time in enumerate(times)

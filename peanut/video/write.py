@@ -18,7 +18,7 @@ from peanut.pipeline import Stage
 from peanut.run import Link
 from peanut.validators import between
 from peanut.video.beside import Beside
-from peanut.video.encode import FORMATS, VideoOutput
+from peanut.video.encode import FORMATS, Encoding, VideoOutput
 from peanut.video.file import name_of
 from peanut.video.finish import Output, finish, finish_early
 from peanut.video.picture_folder import PictureFolder
@@ -45,7 +45,8 @@ class write(Stage):
     audio, subtitles, metadata: carry those of the source over; sound that the container does not take is encoded anew,
         subtitles that it does not take are left out.
 
-    overwrite: replace what `write` made before; never what the run reads, whatever its name.
+    overwrite: replace what `write` made before; never what the run reads, whatever its name, nor what a frame says it
+        comes from.
 
     Colors are stored and tagged as in the source, and where no pixel was changed the very samples of the source are
     encoded, as far as the pixel format holds them (`pixel_format="yuv420p10le"` keeps 10 bits).
@@ -53,7 +54,8 @@ class write(Stage):
     in a playable `clean.partial-3f2a.mp4`, a new name every time, one that is killed all but the last 3 seconds.
     A source that was read from its beginning keeps its times, otherwise the output starts at zero.
     Raises UsageError, before the first frame is computed, for what cannot be written; later for a frame of another
-    size, and if no frame came at all. Latency: 0. Holds: 1 frame, and what the encoder looks ahead.
+    size or from the file that would be replaced, and if no frame came at all.
+    Latency: 0. Holds: 1 frame, and what the encoder looks ahead.
     """
 
     path: str | BinaryIO = attrs.field(converter=_as_target)
@@ -125,11 +127,15 @@ class write(Stage):
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
         output: Output | None = None
+        sources: set[str] = set()
         with self._place() as place, Beside(frames.reads) as beside:
             place.refuse(*beside.reads)
             place.refuse_what_is_there()
             try:
                 for frame in frames if isinstance(frames, Link) else in_order("write", frames):
+                    if frame.source is not None and frame.source.path not in sources:
+                        sources.add(frame.source.path)
+                        place.refuse(frame.source.path, getattr(frame.source, "again", None))
                     output = output or self._open(place, frame, beside)
                     output.add(frame)
                     yield frame
@@ -146,25 +152,21 @@ class write(Stage):
                 beside.tell_changes(place.given)
 
     def _open(self, place: Target | Stream, first: Frame, beside: Beside) -> Output:
-        if first.source is not None:
-            place.refuse(first.source.path, getattr(first.source, "again", None))
         target = place.reserve()
         if self._is_folder:
             return PictureFolder(Path(target))
+        encoding = Encoding(
+            kind=self._format,
+            codec=self.codec or CODECS[self._format],
+            crf=self.crf,
+            pixel_format=self.pixel_format,
+            audio=self.audio,
+            subtitles=self.subtitles,
+            metadata=self.metadata,
+        )
         try:
-            return VideoOutput(
-                target,
-                self._format,
-                first,
-                name=place.given,
-                codec=self.codec or CODECS[self._format],
-                crf=self.crf,
-                pixel_format=self.pixel_format,
-                source=beside.open(first, audio=self.audio, subtitles=self.subtitles),
-                audio=self.audio,
-                subtitles=self.subtitles,
-                metadata=self.metadata,
-            )
+            source = beside.open(first, audio=self.audio, subtitles=self.subtitles)
+            return VideoOutput(target, first, encoding, name=place.given, source=source)
         except BaseException:
             place.discard()
             raise

@@ -1,4 +1,4 @@
-"""What a video carries beside its pictures: sound, subtitles, a cover; written as the pictures come by."""
+"""What a video holds beside its pictures: sound, subtitles, a cover; remuxed as the pictures come by."""
 
 import logging
 from fractions import Fraction
@@ -7,25 +7,25 @@ from typing import Any, Protocol
 import av
 import av.codec
 
-from peanut.video.carried_packets import Packets
 from peanut.video.container import is_cover, video_stream
 from peanut.video.empty_tracks import hide_empty_tracks
 from peanut.video.extras import (
     Cover,
-    carry_attachments,
-    carry_chapters,
-    carry_cover,
+    copy_attachments,
+    copy_chapters,
     describe,
     forget_time_code,
-    uncarried,
+    left_out,
+    remux_cover,
 )
-from peanut.video.sound import carry_sound
-from peanut.video.sound_lanes import CopiedPackets
+from peanut.video.remuxed_packets import Packets
+from peanut.video.remuxed_sound import CopiedPackets
+from peanut.video.sound import remux_sound
 
 log = logging.getLogger(__name__)
 
 
-class Lane(Protocol):
+class RemuxedStream(Protocol):
     """One stream on its way into the output, `offset` seconds earlier than its packets say."""
 
     stream: Any
@@ -35,7 +35,7 @@ class Lane(Protocol):
     def finish(self, output: Any) -> None: ...
 
 
-class Carried:
+class Remux:
     """What a source holds beside its pictures, on its way into `output`, `shift` seconds earlier.
 
     source: an open input container, or None. zero: the source's clock at time zero of the frames. end: time of the
@@ -57,7 +57,7 @@ class Carried:
         extras: bool,
     ) -> None:
         self._offset, self._output = zero + shift, output
-        self._lanes: dict[int, Lane] = {}
+        self._streams: dict[int, RemuxedStream] = {}
         self._pending: tuple[Any, Fraction] | None = None
         self._shown = Fraction(-1)  # time of the last picture that came by
         self._packets: Any = iter(())
@@ -70,26 +70,26 @@ class Carried:
             packets = Packets(source, video_stream(source), wanted, zero=zero, begin=shift)
             first = packets.first({one.index for one in wanted if one.type != "subtitle"})
             for one in wanted:
-                lane = _lane(one, first.get(one.index), output, options)
-                if isinstance(lane, str):
-                    left.append(lane)
-                elif lane is not None:
-                    self._lanes[one.index] = lane
-            self._packets = packets if self._lanes else iter(())
-        left += carry_attachments(source, output) if subtitles else []
-        left += carry_chapters(source, output, self._offset, end) if extras else []
-        left += uncarried(source) if extras else []
+                remuxed = _remuxed_stream(one, first.get(one.index), output, options)
+                if isinstance(remuxed, str):
+                    left.append(remuxed)
+                elif remuxed is not None:
+                    self._streams[one.index] = remuxed
+            self._packets = packets if self._streams else iter(())
+        left += copy_attachments(source, output) if subtitles else []
+        left += copy_chapters(source, output, self._offset, end) if extras else []
+        left += left_out(source) if extras else []
         left += forget_time_code(output) if shift else []
         if left:
             log.warning("%s: not carried over to %s: %s.", source.name, output.format.name, ", ".join(left))
 
     def _next(self) -> tuple[Any, Fraction] | None:
-        """The next packet of what is carried; pictures only tell their time."""
+        """The next packet of what is remuxed; pictures only tell their time."""
         pending, self._pending = self._pending, None
         if pending is not None:
             return pending
         for packet, start in self._packets:
-            if packet.stream_index in self._lanes:
+            if packet.stream_index in self._streams:
                 return packet, start
             self._shown = max(self._shown, start)
         return None
@@ -115,32 +115,32 @@ class Carried:
                 break
         for packet in rest if self._shown <= last else ():
             self._write(packet)
-        for lane in self._lanes.values():
-            lane.finish(self._output)
+        for remuxed in self._streams.values():
+            remuxed.finish(self._output)
 
     def closed(self, path: str) -> None:
         """Put right what FFmpeg leaves in a complete file with a cover."""
-        if any(isinstance(lane, Cover) for lane in self._lanes.values()):
+        if any(isinstance(remuxed, Cover) for remuxed in self._streams.values()):
             hide_empty_tracks(path)
 
     def _write(self, packet: Any) -> None:
-        self._lanes[packet.stream_index].write(packet, self._offset, self._output)
+        self._streams[packet.stream_index].write(packet, self._offset, self._output)
 
 
-def _lane(source: Any, first: Any, output: Any, options: dict[str, str]) -> Lane | str | None:
+def _remuxed_stream(source: Any, first: Any, output: Any, options: dict[str, str]) -> RemuxedStream | str | None:
     """How a stream gets into `output`; what to call it where it cannot. first: its first packet, if there was one."""
     if source.type == "video":
-        return carry_cover(source, first, output)
+        return remux_cover(source, first, output)
     if source.type == "audio":
-        lane: Lane | str = carry_sound(source, first, output, options)
+        remuxed: RemuxedStream | str = remux_sound(source, first, output, options)
     else:
-        lane = _carry_subtitles(source, output)
-    if not isinstance(lane, str):
-        describe(source, lane.stream, output)
-    return lane
+        remuxed = _remux_subtitles(source, output)
+    if not isinstance(remuxed, str):
+        describe(source, remuxed.stream, output)
+    return remuxed
 
 
-def _carry_subtitles(source: Any, output: Any) -> Lane | str:
+def _remux_subtitles(source: Any, output: Any) -> RemuxedStream | str:
     name = "unknown" if source.codec_context is None else source.codec_context.name
     codec = av.codec.Codec(name, "r").canonical_name if name != "unknown" else name
     if codec in output.supported_codecs or name in output.supported_codecs:

@@ -1,0 +1,179 @@
+"""Options that say what to remove, and the stages that options choose."""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import chain
+from math import ceil, floor
+from typing import Any, get_args
+
+import attrs
+import click
+
+import peanut
+from peanut.cli.job import with_options
+from peanut.errors import UsageError
+
+FINDING = (
+    click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion."),
+    click.option("--shadows", is_flag=True, help="With --moving: find the shadows of what moves, too."),
+    click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights)."),
+    click.option(
+        "--box",
+        "boxes",
+        multiple=True,
+        metavar="X,Y,W,H",
+        help="Take a rectangle, the same in all frames: left, top, width and height, each in pixels of the frame or in "
+        "percent of its width or height (80%,5%,15%,10%); more than once for several.",
+    ),
+    click.option("--color", metavar="COLOR", help="Find what has this color: green, blue (the screens) or #rrggbb."),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(0),
+        metavar="DISTANCE",
+        help="With --color: how far a color may lie from it (0.07; 0.02 is about a visible step).",
+    ),
+    click.option(
+        "--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides."
+    ),
+)
+LEARNED = (
+    click.option(
+        "--device", metavar="DEVICE", help="Where networks compute: auto (the default), cpu, cuda, cuda:1, mps."
+    ),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="How much work is done: quality, fast; with --model nof also balanced and live.",
+    ),
+)
+
+
+@attrs.frozen
+class Chosen:
+    """A stage that an option chooses. It is built when all options are known to fit: building may fetch weights."""
+
+    option: str
+    make: Callable[..., Any]
+    settings: dict[str, Any] = attrs.field(factory=dict)
+    learned: bool = False
+    """A network computes, so that it has a device."""
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """The names of its presets."""
+        fields = attrs.fields_dict(self.make) if isinstance(self.make, type) and attrs.has(self.make) else {}
+        return get_args(fields["preset"].type) if "preset" in fields else ()
+
+
+def built(*chosen: Chosen, device: str | None, preset: str | None) -> list[Any]:
+    """The stages. Raises UsageError where none of them has a device or a preset, or one has no preset of that name."""
+    with_presets = [one for one in chosen if one.presets]
+    if device is not None and not any(one.learned for one in chosen):
+        raise UsageError("--device is for networks, and none runs here: --prompt and --model nof have one.")
+    if preset is not None and not with_presets:
+        raise UsageError("--preset goes with --moving, --model flow or --model nof; nothing here has one.")
+    for one in with_presets if preset is not None else ():
+        if preset not in one.presets:
+            raise UsageError(f"--preset {preset}: {one.option} knows {' and '.join(_listed(one.presets))}.")
+    stages = []
+    for one in chosen:
+        settings = dict(one.settings)
+        settings |= {"device": device} if device is not None and one.learned else {}
+        settings |= {"preset": preset} if preset is not None and one.presets else {}
+        stages.append(one.make(**settings))
+    return stages
+
+
+def _listed(names: tuple[str, ...]) -> list[str]:
+    return [", ".join(names[:-1]), names[-1]]
+
+
+def finder_of(given: dict[str, Any], *, masks: str | None = None, **of_masks: Any) -> Chosen:
+    """The stage that makes the masks, of the options in FINDING; exactly one way must be given.
+
+    masks, of_masks: of `erase`, masks made before and what is said of them.
+    """
+    ways = {
+        "--masks": masks is not None,
+        "--moving": given["moving"],
+        "--prompt": given["prompt"] is not None,
+        "--box": bool(given["boxes"]),
+        "--color": given["color"] is not None,
+    }
+    named = [option for option, is_given in ways.items() if is_given]
+    if not named:
+        known = "--moving, --prompt TEXT, --box X,Y,W,H or --color COLOR"
+        raise UsageError(f"say what to remove, in one way: {'--masks PATH, ' if of_masks else ''}{known}.")
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} are two ways to say what to remove: choose one.")
+    if given["shadows"] and not given["moving"]:
+        raise UsageError("--shadows goes with --moving alone: other masks are taken as they are.")
+    if given["tolerance"] is not None and given["color"] is None:
+        raise UsageError("--tolerance goes with --color alone.")
+    told = {name: value for name, value in of_masks.items() if value}
+    if told and masks is None:
+        raise UsageError("--object, --masks-by and --missing-masks go with --masks alone.")
+    return _chosen(named[0], given, masks, told)
+
+
+def _chosen(option: str, given: dict[str, Any], masks: str | None, of_masks: dict[str, Any]) -> Chosen:
+    grow = given["grow"]
+    if option == "--masks":
+        made = functools.partial(peanut.masks, str(masks), **of_masks)
+        return Chosen(option, lambda: made() | peanut.grow(grow) if grow else made())
+    if option == "--moving":
+        return Chosen(option, peanut.MovingObjects, {"grow": grow, "shadows": given["shadows"]})
+    if option == "--prompt":
+        return Chosen(option, functools.partial(peanut.PMask, given["prompt"]), {"grow": grow}, learned=True)
+    if option == "--box":
+        return Chosen(option, boxes, {"given": [_box(text) for text in given["boxes"]], "grow": grow})
+    near = {} if given["tolerance"] is None else {"tolerance": given["tolerance"]}
+    return Chosen(option, peanut.ColorKey, {"color": given["color"], "grow": grow, **near})
+
+
+Edge = tuple[Fraction, bool]
+"""A number, and whether it is in percent."""
+
+
+def _box(text: str) -> tuple[Edge, ...]:
+    """The left, top, width and height that a user wrote. Raises UsageError for anything else."""
+    parts = [re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(%?)\s*", part) for part in text.split(",")]
+    numbers = [(Fraction(part[1]), bool(part[2])) for part in parts if part is not None]
+    if len(parts) != 4 or len(numbers) != 4 or any(n.denominator > 1 and not percent for n, percent in numbers):
+        raise UsageError(
+            f"--box {text}: a box is x,y,w,h, in whole pixels or percent, as 1600,40,300,120 or 80%,5%,15%,10%."
+        )
+    if numbers[2][0] <= 0 or numbers[3][0] <= 0:
+        raise UsageError(f"--box {text}: its width and height must be above 0.")
+    return tuple(numbers)
+
+
+@peanut.stage(latency=0, memory=1)
+def boxes(frames: peanut.FrameStream, given: list[tuple[Edge, ...]], grow: int) -> Iterator[peanut.Frame]:
+    """FixedRegion with boxes that become pixels when the first frame tells the size; parts of pixels are covered."""
+    first = next(frames, None)
+    if first is None:
+        return
+    h, w = first.size
+    region = peanut.FixedRegion(*(_pixels(box, h, w) for box in given), grow=grow)
+    yield from region(chain([first], frames))
+
+
+def _pixels(box: tuple[Edge, ...], h: int, w: int) -> tuple[int, int, int, int]:
+    x, y, width, height = (
+        number * whole / 100 if percent else number for (number, percent), whole in zip(box, (w, h, w, h), strict=True)
+    )
+    return floor(x), floor(y), ceil(x + width), ceil(y + height)
+
+
+def finding(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of FINDING, as one dict `given`, and those of LEARNED."""
+    names = ("moving", "shadows", "prompt", "boxes", "color", "tolerance", "grow")
+
+    @functools.wraps(command)
+    def gathered(**options: Any) -> Any:
+        return command({name: options.pop(name) for name in names}, **options)
+
+    return with_options((*FINDING, *LEARNED), gathered)
