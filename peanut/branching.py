@@ -36,7 +36,7 @@ class tap(Stage):
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
-        with self.side.session() as session:
+        with Session(self.side, reads=frames.reads) as session:
             for frame in frames:
                 if session.ended_early is None:
                     session.push(frame)
@@ -97,7 +97,7 @@ class merge(Stage):
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
-        with _Arm(self.a) as a, _Arm(self.b) as b:
+        with _Arm(self.a, frames.reads) as a, _Arm(self.b, frames.reads) as b:
             for frame in frames:
                 a.push(frame)
                 b.push(frame)
@@ -179,9 +179,9 @@ def side_by_side(a: Frame, b: Frame) -> Frame:
 class _Arm:
     """One branch of a merge with what came out of it and is not joined yet."""
 
-    def __init__(self, branch: Pipeline | None) -> None:
+    def __init__(self, branch: Pipeline | None, reads: tuple[Any, ...]) -> None:
         self.out: deque[Frame] = deque()
-        self._session: Session | None = None if branch is None else branch.session()
+        self._session: Session | None = None if branch is None else Session(branch, reads=reads)
 
     def push(self, frame: Frame) -> None:
         self.out.extend([frame] if self._session is None else self._session.push(frame))

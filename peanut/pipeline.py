@@ -260,14 +260,14 @@ class Pipeline(Stage):
         first = FrameStream.of(source) if isinstance(source, FrameStream) else None
         begin = source if watch is None else _watched(source, watch)
         statistics = StageStatistics(label(source), plumbing=True)
-        links = [Link(statistics, lambda: begin, first, reads=getattr(source, "reads", ()))]
+        reads = (*getattr(source, "reads", ()), *self.reads)  # also of the stages below: no file may be replaced before
+        links = [Link(statistics, lambda: begin, first, reads=reads)]
         for stage in self.stages:
             above, statistics = links[-1], StageStatistics(label(stage))
-            drops, reads = False, ()
             if isinstance(stage, Stage):
-                drops, reads = stage.drops, stage.reads
                 statistics.past, statistics.plumbing = _past(stage), stage.plumbing
-            links.append(Link(statistics, functools.partial(stage, above), above, drops, reads))
+            drops = isinstance(stage, Stage) and stage.drops
+            links.append(Link(statistics, functools.partial(stage, above), above, drops))
         return Run(links)
 
     def run(self, *, progress: bool = True) -> Statistics:

@@ -30,13 +30,17 @@ class _Feed(FrameStream):
 
     error: BaseException | None = None
     pushed = True
-    reads = ()
     doubts = Doubts()  # nobody reads these frames but the link above the first stage
 
-    def __init__(self) -> None:
+    def __init__(self, reads: tuple[Any, ...]) -> None:
+        self._reads = reads
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.asked: SimpleQueue[None] = SimpleQueue()
         self._ended = False
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return self._reads
 
     def __next__(self) -> Frame:
         if self._ended:
@@ -55,8 +59,8 @@ class _Feed(FrameStream):
 class _Work:
     """What the thread of a session does. It does not know the session, which can be dropped while the thread waits."""
 
-    def __init__(self, pipeline: Callable[[FrameStream], Run]) -> None:
-        self.feed = _Feed()
+    def __init__(self, pipeline: Callable[[FrameStream], Run], reads: tuple[Any, ...]) -> None:
+        self.feed = _Feed(reads)
         self.run: Run = pipeline(self.feed)
         self.out: list[Frame] = []
         self.failure: BaseException | None = None
@@ -108,13 +112,14 @@ class Session:
     work; so does dropping the session.
 
     pipeline: one without a source; `pipeline.session(fps)` makes its session. fps: times images that have no time.
+    reads: what is read where the pushed frames come from: `write` does not replace it.
     """
 
-    def __init__(self, pipeline: Callable[[FrameStream], Run], fps: float = 25) -> None:
+    def __init__(self, pipeline: Callable[[FrameStream], Run], fps: float = 25, reads: tuple[Any, ...] = ()) -> None:
         if not 0 < fps < float("inf"):
             raise UsageError(f"session: fps must be above 0, got {fps}.")
         self.fps = Fraction(fps).limit_denominator(1001)
-        self._work = _Work(pipeline)
+        self._work = _Work(pipeline, reads)
         self._lock = Lock()
         self._holder: Thread | None = None  # who has the lock
         self._raised = False  # the failure has reached the caller

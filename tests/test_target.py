@@ -410,3 +410,23 @@ def test_sessions_write_with_the_same_care(here):
             getattr(session, end)()
         assert names(here) == ["clip.mp4", "o.mp4" if end == "flush" else partial(here, "o.mp4").name]
         (here / "o.mp4").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda masks, write: masks | peanut.tap(write),
+        lambda masks, write: write | masks,
+        lambda masks, write: peanut.merge(masks, write),
+        lambda masks, write: peanut.merge(None, write) | masks,
+    ],
+)
+def test_masks_that_a_run_reads_are_not_replaced_wherever_they_stand(compose, tmp_path):
+    path = tmp_path / "masks.mkv"
+    (drawn(5) | peanut.write(path, codec="ffv1")).run()
+    before = path.read_bytes()
+    pipeline = drawn(5) | compose(peanut.masks(path), peanut.write(path, overwrite=True))
+    with pytest.raises(UsageError, match="masks.mkv"):
+        pipeline.run()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -53,6 +53,12 @@ from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
     show_default=True,
     help="Quality of the video written, 0 to 63; lower is better and larger.",
 )
+@click.option(
+    "--report",
+    metavar="PAGE.html",
+    type=FILE,
+    help="Write a page of the frames in which most was invented, before and after, and of what the run is unsure of.",
+)
 @click.option("--audio/--no-audio", default=True, help="Carry the sound over (on by default).")
 def erase(
     given: dict[str, Any],
@@ -62,6 +68,7 @@ def erase(
     missing_masks: str | None,
     model: str,
     crf: int,
+    report: str | None,
     audio: bool,
     device: str | None,
     preset: str | None,
@@ -82,4 +89,6 @@ def erase(
     chosen = Chosen(f"--model {model}", eraser, learned=model == "nof")
     stages = built(finder, chosen, device=device, preset=preset)
     sink = partial(peanut.write, audio=audio, crf=crf)
+    if report is not None:
+        stages = [peanut.remember(), *stages, peanut.report(report)]
     return Job((peanut.prefetch(4), *stages, peanut.prefetch(4)), sink, VIDEO_SUFFIXES)

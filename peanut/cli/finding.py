@@ -35,7 +35,11 @@ FINDING = (
         help="With --color: how far a color may lie from it (0.07; 0.02 is about a visible step).",
     ),
     click.option(
-        "--grow", type=click.IntRange(0), default=0, metavar="PIXELS", help="Make the masks larger on all sides."
+        "--grow",
+        type=click.IntRange(0),
+        metavar="PIXELS",
+        help="Make the masks larger on all sides. Not given: what is found by --moving or --prompt by 1/160 of the "
+        "longer side, all others by nothing.",
     ),
 )
 LEARNED = (
@@ -128,9 +132,9 @@ def _chosen(option: str, given: dict[str, Any], masks: str | None, of_masks: dic
     if option == "--prompt":
         return Chosen(option, functools.partial(peanut.PMask, given["prompt"]), {"grow": grow}, learned=True)
     if option == "--box":
-        return Chosen(option, boxes, {"given": [_box(text) for text in given["boxes"]], "grow": grow})
+        return Chosen(option, boxes, {"given": [_box(text) for text in given["boxes"]], "grow": grow or 0})
     near = {} if given["tolerance"] is None else {"tolerance": given["tolerance"]}
-    return Chosen(option, peanut.ColorKey, {"color": given["color"], "grow": grow, **near})
+    return Chosen(option, peanut.ColorKey, {"color": given["color"], "grow": grow or 0, **near})
 
 
 Edge = tuple[Fraction, bool]

@@ -94,3 +94,5 @@ def _run(pipeline: peanut.Pipeline, sink: Any, output: str, dry_run: bool) -> No
         return
     statistics = (pipeline | sink).run()
     click.echo(f"{output}: {statistics.frames} frames in {statistics.seconds:.1f} s", err=output == "-")
+    if statistics.unsure:
+        click.echo(statistics.unsure, err=True)
