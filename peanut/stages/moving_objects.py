@@ -14,9 +14,9 @@ from peanut.buffers import sliding
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least, between, flag, one_of
-from peanut.vision.change_detection import BLIND, UNIT, compare, darkened, median, ranked
+from peanut.vision.change_detection import INVALID, UNIT, compare, darkened, median, ranked
 from peanut.vision.guided_filter import guided_filter
-from peanut.vision.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
+from peanut.vision.morphology import boxes, components, fill_holes, grown, hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 
@@ -129,7 +129,7 @@ class MovingObjects(Stage):
             edge = preset.edge if all(_witnesses(window, scene)) else EDGE
             scene.mask = self._clean(scene, _score(window, number), edge)
             if self.shadows:
-                scene.mask = seeded(scene.mask | without_specks(_shadows(window, scene)), scene.mask)
+                scene.mask = hysteresis(scene.mask | open_close(_shadows(window, scene)), scene.mask)
             scene.views.clear()
             yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
 
@@ -137,11 +137,11 @@ class MovingObjects(Stage):
         """From a score to a mask, at the reduced size."""
         least = np.where(scene.flat, FLAT_TOUCHES, TOUCHES) * UNIT
         strongest = cv2.dilate(np.minimum(score, np.uint8(MOST * UNIT)), np.ones((5, 5), np.uint8))
-        mask = without_specks(seeded((score > least) & (score >= edge * strongest), score > SURE * UNIT))
+        mask = open_close(hysteresis((score > least) & (score >= edge * strongest), score > SURE * UNIT))
         least_area = self.min_area * mask.size
-        near = grown(large_parts(mask, least_area), round(NEAR * max(mask.shape)))
-        mask = large_parts(seeded(mask, near), least_area / 4, self.most)
-        return _outlined(scene, without_holes(mask, 0.002 * mask.size))
+        near = grown(large_components(mask, least_area), round(NEAR * max(mask.shape)))
+        mask = large_components(hysteresis(mask, near), least_area / 4, self.most)
+        return _outlined(scene, fill_holes(mask, 0.002 * mask.size))
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
@@ -203,8 +203,8 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
     score: Array = np.minimum.reduce(words)
     unseen = np.minimum.reduce([report for others in sides for report in _reports(scene, others)])
     if len(sides) == 1:  # and what they alone see belongs to something that every witness misses
-        known = score != BLIND
-        joined = seeded(known & (score > LIKELY * UNIT), (unseen > SURE * UNIT) & (unseen != BLIND))
+        known = score != INVALID
+        joined = hysteresis(known & (score > LIKELY * UNIT), (unseen > SURE * UNIT) & (unseen != INVALID))
         score = np.where(joined | ~known, score, np.minimum(score, unseen))
     previous = window[number - 1].mask if number else None
     if previous is not None and previous.any():
@@ -216,21 +216,21 @@ def _score(window: tuple[_Scene, ...], number: int) -> Array:
             after = window[number + 1]
             score = _inner(score, carried & _carried(scene, after, _guess(window, after)))
         unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
-    score = np.where(score == BLIND, unseen, score)
-    score = np.where(score == BLIND, 0, score).astype(np.uint8)
+    score = np.where(score == INVALID, unseen, score)
+    score = np.where(score == INVALID, 0, score).astype(np.uint8)
     return _by_color(scene, score)
 
 
 def _followed(score: Array, carried: Array, against: list[Array], firm: Array) -> Array:
     """A score that one side's word alone is not enough to lower where a mask is carried along."""
-    held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in against])
-    return np.where(carried & (score != BLIND) & (firm > LIKELY * UNIT), held, score)
+    held = np.maximum.reduce([np.where(word == INVALID, 0, word) for word in against])
+    return np.where(carried & (score != INVALID) & (firm > LIKELY * UNIT), held, score)
 
 
 def _inner(score: Array, lasting: Array) -> Array:
     """A score that says that all moves well inside what moves before and after."""
     inner = cv2.erode(lasting.view(np.uint8), np.ones((2 * WITHIN + 1, 2 * WITHIN + 1), np.uint8)) > 0
-    return np.where(inner & (score != BLIND), np.maximum(score, np.uint8(MOST * UNIT)), score)
+    return np.where(inner & (score != INVALID), np.maximum(score, np.uint8(MOST * UNIT)), score)
 
 
 def _shadows(window: tuple[_Scene, ...], scene: _Scene) -> Array:
@@ -239,7 +239,7 @@ def _shadows(window: tuple[_Scene, ...], scene: _Scene) -> Array:
     others = [other for side in _witnesses(window, scene) for other in side]
     masks = {other.frame.index: _guess(window, other) for other in others}
     for other, report in zip(others, _reports(scene, others, masks), strict=True):
-        known = report != BLIND
+        known = report != INVALID
         seen = sample(other.picture, scene.views[other.frame.index].at)
         asked += known
         brighter += known & darkened(scene.picture, seen, known)
@@ -272,7 +272,7 @@ def _by_color(scene: _Scene, score: Array) -> Array:
 def _outlined(scene: _Scene, mask: Array) -> Array:
     """The mask with an outline that follows the colors."""
     out = np.zeros_like(mask)
-    for part in parts(mask):
+    for part in components(mask):
         radius = max(1, round(OUTLINE * float(np.count_nonzero(part)) ** 0.5))
         for box in boxes(part, 2 * radius):
             out[box] |= guided_filter(part[box], scene.picture[box], radius) > 0.5
@@ -297,12 +297,12 @@ def _guess(window: tuple[_Scene, ...], scene: _Scene) -> Array:
         if len(words) == 1:  # one side cannot tell what left from what came: only what none of them shows
             words = _reports(scene, sides[0])
         score = np.minimum.reduce(words) if words else np.zeros(scene.grey.shape, np.uint8)
-        scene.guess = len(scene.views), without_specks((score > SURE * UNIT) & (score != BLIND))
+        scene.guess = len(scene.views), open_close((score > SURE * UNIT) & (score != INVALID))
     return scene.guess[1]
 
 
 def _reports(scene: _Scene, others: list[_Scene], masks: dict[int, Array] | None = None) -> list[Array]:
-    """What the witnesses say, each h w, uint8; BLIND where they cannot see or, with `masks`, are masked."""
+    """What the witnesses say, each h w, uint8; INVALID where they cannot see or, with `masks`, are masked."""
     reports = []
     for other in others:
         view = scene.views[other.frame.index]
@@ -310,6 +310,6 @@ def _reports(scene: _Scene, others: list[_Scene], masks: dict[int, Array] | None
         if masks is not None and masks[other.frame.index].any():
             covered = sample(masks[other.frame.index].astype(np.uint8), view.at, nearest=True)
             same = ~scene.flat & (report <= SAME * UNIT)
-            report = np.where((covered > 0) & ~same, np.uint8(BLIND), report)
+            report = np.where((covered > 0) & ~same, np.uint8(INVALID), report)
         reports.append(report)
     return reports
