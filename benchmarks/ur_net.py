@@ -21,7 +21,7 @@ from torch import Tensor
 import peanut
 from benchmarks.plot import lines
 from peanut.stages.ur_net import BasicVSR, URNet
-from peanut.windows.bidirectional_stream import CHUNK_STILL, CARRY_STILL_LIVE
+from peanut.windows.bidirectional_stream import CARRY_STILL_LIVE, CHUNK_STILL
 
 SETTINGS: dict[str, dict[str, object]] = {
     "whole shot, as published": {"chunk": "whole", "memory": None},

@@ -17,13 +17,13 @@ Array = npt.NDArray[Any]
 
 @attrs.frozen
 class HornSchunck(PairwiseEstimator):
-    """The smoothest flow that keeps grey levels constant; coarse to fine with warping. On grey pictures.
+    """The smoothest flow that keeps grey levels constant; coarse to fine with warping. On grey images.
 
     smoothness: the weight of smoothness against constancy, in grey levels. warps: per level. iterations: of Jacobi's
     method, per warp.
     Source: Horn and Schunck, Determining Optical Flow, Artificial Intelligence 1981; with a median filter between
     warps (Sun et al., Secrets of Optical Flow Estimation, CVPR 2010).
-    Raises UsageError for settings out of range, and for pictures that do not fit.
+    Raises UsageError for settings out of range, and for images that do not fit.
     """
 
     smoothness: float = attrs.field(default=12.0, validator=at_least(0.1))

@@ -17,13 +17,13 @@ Array = npt.NDArray[Any]
 
 @attrs.frozen
 class LucasKanade(PairwiseEstimator):
-    """One motion for each window, by least squares; for every pixel, coarse to fine with warping. On grey pictures.
+    """One motion for each window, by least squares; for every pixel, coarse to fine with warping. On grey images.
 
     radius: of the window, which is square, in pixels of every level. iterations: warps per level.
     damping: pull towards the flow so far, in squared grey levels per pixel: what holds where nothing has texture.
     Source: Lucas and Kanade, An Iterative Image Registration Technique, IJCAI 1981; with a median filter between
     warps (Sun et al., Secrets of Optical Flow Estimation, CVPR 2010).
-    Raises UsageError for settings out of range, and for pictures that do not fit.
+    Raises UsageError for settings out of range, and for images that do not fit.
     """
 
     radius: int = attrs.field(default=4, validator=at_least(1))
