@@ -5,18 +5,16 @@ to look: out[p] = x[p + flow(p)], as in `peanut.ops.warp`.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from peanut.errors import UsageError
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import SMALLEST
-
-Array = npt.NDArray[Any]
 
 
 class FlowEstimator(Protocol):

@@ -1,18 +1,14 @@
 """Lucas and Kanade, for every pixel."""
 
-from typing import Any
-
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from peanut.flow.estimator import PairwiseEstimator, as_tensor, grey_of
 from peanut.flow.pyramid import coarse_to_fine, linearized
 from peanut.validators import at_least
-
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 @attrs.frozen

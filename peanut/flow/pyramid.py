@@ -1,15 +1,13 @@
 """Flow from coarse to fine: what the variational and the local estimators share, on NumPy arrays."""
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import grid, sample, within
 
-Array = npt.NDArray[Any]
 Refine = Callable[[Array, Array, Array], Array]
 """Takes an image and another (h w, float32) and the flow so far (h w 2); gives a better flow."""
 

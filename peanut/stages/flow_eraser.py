@@ -7,7 +7,6 @@ from typing import Any, Literal
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from peanut.buffers import References, chunks, sliding
@@ -16,6 +15,7 @@ from peanut.flow.estimator import FlowEstimator, PairwiseEstimator
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import mask_of, one_of
+from peanut.vision.array import Array
 from peanut.vision.blending import Blend, blend, confidence, surrounding_error
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes
@@ -27,8 +27,6 @@ from peanut.windows.candidates import Box, Candidate, aligned, candidates
 from peanut.windows.covered import Covered
 from peanut.windows.preset import PRESETS, Preset
 from peanut.windows.window_frame import Window, WindowFrame
-
-Array = npt.NDArray[Any]
 
 MARGIN = 32
 """Pixels around a hole whose known content ranks the candidates; chosen on the demo clip and composites."""

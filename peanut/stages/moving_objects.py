@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from peanut.buffers import sliding
@@ -15,12 +14,11 @@ from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least, between, flag, one_of
 from peanut.vision import motion_segmentation as steps
+from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import grown, hysteresis, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
-
-Array = npt.NDArray[Any]
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""

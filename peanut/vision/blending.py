@@ -5,14 +5,11 @@ Candidates are images of a box around the hole, aligned to it. Their error on wh
 filling.
 """
 
-from typing import Any
-
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 SCALES = ((9, 1.0), (33, 0.1), (129, 0.01))
 """(s_i, lambda_i) of `surrounding_error`: pixels, and weights; chosen on the demo clip and composites."""

@@ -1,15 +1,11 @@
 """Change detection: does another image of the scene, from a moving camera, show the same here? On NumPy arrays."""
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import dense_flow, grid, sample, within
 from peanut.vision.registration import move
-
-Array = npt.NDArray[Any]
 
 UNIT = 8
 """Steps of a distance map per sigma, the noise that the registration leaves."""

@@ -3,13 +3,10 @@
 Source: He, Sun and Tang, Guided Image Filtering, TPAMI 2013.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 def guided_filter(x: Array, guide: Array, radius: int, eps: float = 1e-3) -> Array:

@@ -1,12 +1,9 @@
 """Filling holes from what lies around them, on NumPy arrays."""
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 def fill_smooth(x: Array, known: Array) -> Array:

@@ -1,13 +1,11 @@
 """Shapes of masks, on NumPy arrays: h w, bool."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 def grow_mask(mask: Array, pixels: int) -> Array:

@@ -4,17 +4,13 @@ Distance maps are as `peanut.vision.change_detection.compare` gives them, a chan
 in UNITs per sigma, the noise of the registration; the thresholds here are in sigma.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, median, ranked
 from peanut.vision.guided_filter import guided_filter
 from peanut.vision.morphology import boxes, components, fill_holes, grown, hysteresis, large_components, open_close
-
-Array = npt.NDArray[Any]
 
 CHANGED, LIKELY = 4.0, 2.0
 """t_high of all hysteresis, and above which a change is likely, in sigma; chosen on the demo clip and composites."""

@@ -4,13 +4,11 @@ After He and Sun, Statistics of Patch Offsets for Image Completion, ECCV 2012: a
 offsets gives candidates for all of a hole. Which of them fits where is for the caller to judge.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
+
 Box = tuple[slice, slice]
 
 LONGEST = 640

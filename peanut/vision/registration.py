@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 FEWEST = 8
 """Corners below which no transform is fitted; chosen on the demo clip and composites."""

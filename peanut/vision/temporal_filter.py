@@ -4,9 +4,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 GAIN = 0.9
 """k, the share of the neighboring frame where both agree; chosen on the demo clip and composites."""

@@ -1,18 +1,16 @@
 """Where the content of a frame is found in other frames: the candidates that FlowEraser chooses from."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import move, registered
 from peanut.windows.window_frame import LAYERS, Window, WindowFrame, complete
 
-Array = npt.NDArray[Any]
 Box = tuple[slice, slice]
 
 FARTHEST = 5.0

@@ -7,41 +7,30 @@ import attrs
 
 @attrs.frozen
 class Preset:
-    """What a preset searches; distances in frames."""
+    """What a preset searches, distances in frames; the defaults are "quality"."""
 
-    radius: int
-    flow: Literal["fast", "medium"]
-    chained: int
+    radius: int = 30
+    flow: Literal["fast", "medium"] = "medium"
+    chained: int = 20
     """Up to which distance flow is chained from frame to frame."""
-    plain: frozenset[int]
+    plain: frozenset[int] = frozenset(range(1, 7))
     """At which distances the chained motion layers are used as they are."""
-    direct: frozenset[int]
+    direct: frozenset[int] = frozenset((8, 11, 15, 20, 25, 30))
     """At which distances the chained homography is registered anew."""
-    local: frozenset[int]
+    local: frozenset[int] = frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30))
     """At which distances the registered image is aligned once more by flow."""
-    references: int
+    references: int = 4
     """How many frames before the window are kept."""
-    enough: int
+    enough: int = 24
     """Candidates per pixel that fit well after which no farther frame is searched."""
-    smoothing: int
+    smoothing: int = 5
     """Filled frames ahead that the temporal filter takes in; those before count without end."""
-    offsets: int
+    offsets: int = 8
     """Shifts of the frame onto itself that are tried where no frame shows anything."""
 
 
 PRESETS = {
-    "quality": Preset(
-        radius=30,
-        flow="medium",
-        chained=20,
-        plain=frozenset(range(1, 7)),
-        direct=frozenset((8, 11, 15, 20, 25, 30)),
-        local=frozenset((1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 30)),
-        references=4,
-        enough=24,
-        smoothing=5,
-        offsets=8,
-    ),
+    "quality": Preset(),
     "fast": Preset(
         radius=7,
         flow="fast",

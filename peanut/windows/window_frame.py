@@ -1,23 +1,21 @@
 """A frame in a window of FlowEraser's, and how its content moves to the others."""
 
-from typing import Any
+from functools import cached_property
 
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from peanut.errors import UsageError
 from peanut.flow.estimator import FlowEstimator
 from peanut.frame import Frame
+from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes, grown
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, motion_layers, move, register
 from peanut.windows.preset import Preset
-
-Array = npt.NDArray[Any]
 
 RING = 8
 """Pixels around a hole in which its filling distorts the flow; chosen on the demo clip and composites."""
@@ -45,45 +43,33 @@ class WindowFrame:
     flows: dict[int, Array] = attrs.field(factory=dict)
     layers: dict[int, list[Array]] = attrs.field(factory=dict)
     _errors: dict[int, list[Array]] = attrs.field(factory=dict)
-    _image: Array | None = None
-    _grey: Array | None = None
-    _corners: Array | None = None
-    _ring: Array | None = None
 
     @property
     def shot(self) -> int:
         return self.frame.shot
 
-    @property
+    @cached_property
     def image(self) -> Array:
         """h w 4, uint8: RGB, and 255 where it is known."""
-        if self._image is None:
-            self._image = np.dstack([self.frame.numpy(), np.where(self.hole, 0, 255).astype(np.uint8)])
-        return self._image
+        return np.dstack([self.frame.numpy(), np.where(self.hole, 0, 255).astype(np.uint8)])
 
-    @property
+    @cached_property
     def grey(self) -> Array:
         """h w, uint8, the hole filled smoothly: what motion is measured on."""
-        if self._grey is None:
-            grey: Array = cv2.cvtColor(self.image, cv2.COLOR_RGBA2GRAY)
-            for box in boxes(self.hole, RING):
-                smooth = fill_smooth(grey[box][..., None].astype(np.float32), ~self.hole[box])
-                grey[box] = np.clip(np.rint(smooth[..., 0]), 0, 255)
-            self._grey = grey
-        return self._grey
+        grey: Array = cv2.cvtColor(self.image, cv2.COLOR_RGBA2GRAY)
+        for box in boxes(self.hole, RING):
+            smooth = fill_smooth(grey[box][..., None].astype(np.float32), ~self.hole[box])
+            grey[box] = np.clip(np.rint(smooth[..., 0]), 0, 255)
+        return grey
 
-    @property
+    @cached_property
     def ring(self) -> Array:
         """h w, bool: the hole and the ring around it, in which flow is unreliable."""
-        if self._ring is None:
-            self._ring = grown(self.hole, RING)
-        return self._ring
+        return grown(self.hole, RING)
 
-    @property
+    @cached_property
     def corners(self) -> Array:
-        if self._corners is None:
-            self._corners = corners(self.grey, ~self.ring)
-        return self._corners
+        return corners(self.grey, ~self.ring)
 
     def in_ring(self, at: Array) -> Array:
         """Which positions (m n 2, pixels) lie in the hole or the ring around it: m n, bool."""
