@@ -64,3 +64,11 @@ def test_a_ramp_goes_on_over_a_hole():
 
 def test_nothing_known_gives_zeros():
     assert not fill_smooth(np.full((5, 7, 2), 9, np.float32), np.zeros((5, 7), bool)).any()
+
+
+def test_beside_a_known_pixel_its_value_counts_in_full():
+    x, known = np.zeros((8, 8, 1), np.float32), np.zeros((8, 8), bool)
+    x[6, 6], known[1, 1], known[6, 6] = 8, True, True
+    out = fill_smooth(x, known)[..., 0]
+    assert (out[0, 0], out[7, 7]) == (0, 8)
+    assert 2 < out[3:5, 3:5].mean() < 6

@@ -82,16 +82,16 @@ def test_flat_content_goes_with_the_color_that_it_has(color, joins):
 
 
 def test_a_mask_takes_weak_change_beside_strong_and_small_components_beside_large():
-    change = np.zeros((100, 120), np.uint8)
+    change = np.zeros((100, 240), np.uint8)
     change[20:60, 20:60] = 6 * UNIT
     change[40:60, 60:64] = 4 * UNIT  # weak, and joined
-    change[40:46, 66:72] = 6 * UNIT  # small, and near
-    change[80:86, 100:106] = 6 * UNIT  # small, and alone
+    change[40:46, 72:78] = 6 * UNIT  # small, and near
+    change[80:86, 200:206] = 6 * UNIT  # small, and alone
     change[80:95, 20:40] = 3 * UNIT  # nowhere strong
     mask = steps.segment(change, np.zeros(change.shape, bool), 0.4, 100, None)
     assert mask[22:58, 22:58].all()
     assert mask[42:58, 22:63].all()
-    assert mask[41:45, 67:71].all()
+    assert mask[41:45, 73:77].all()
     assert not mask[75:].any()
     assert not steps.segment(change, np.zeros(change.shape, bool), 0.4, 10_000, None).any()
 

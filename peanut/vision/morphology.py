@@ -68,7 +68,6 @@ def hysteresis(weak: Array, strong: Array) -> Array:
     count, labels = cv2.connectedComponents(weak.astype(np.uint8))
     keep = np.zeros(count, bool)
     keep[labels[strong & weak]] = True
-    keep[0] = False
     return np.asarray(keep[labels])
 
 
