@@ -25,7 +25,7 @@ from peanut.vision.registration import move
 from peanut.vision.temporal_filter import SIDE, temporal_filter
 from peanut.windows.candidates import Box, Candidate, aligned, candidates
 from peanut.windows.covered import Covered
-from peanut.windows.preset import PRESETS, Preset
+from peanut.windows.preset import PRESETS
 from peanut.windows.window_frame import Window, WindowFrame
 
 MARGIN = 32
@@ -106,7 +106,8 @@ class FlowEraser(Stage):
         preset = PRESETS[self.preset]
         references: References[WindowFrame] = References(REFERENCE_EVERY, preset.references)
         before: _Filled | None = None
-        for window, core in sliding((_window_frame(frame, preset, self.flow) for frame in frames), preset.radius):
+        loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset, self.flow) for f in frames)
+        for window, core in sliding(loaded, preset.radius):
             number = core.start
             filled = _erase(window, number, references.pick(window))
             if before is not None and number:
@@ -117,10 +118,6 @@ class FlowEraser(Stage):
                 references.add(window[number])
             for past in window[: max(0, number + 1 - preset.chained)]:
                 past.flows.clear()
-
-
-def _window_frame(frame: Frame, preset: Preset, estimator: FlowEstimator | None) -> WindowFrame:
-    return WindowFrame(frame, mask_of(frame, "FlowEraser").numpy(), preset, estimator)
 
 
 @attrs.define(eq=False)

@@ -93,17 +93,12 @@ def assign_flat(change: Array, image: Array, flat: Array) -> Array:
     Over 41x41 pixels, with the means m_1 of changed and m_0 of unchanged textured pixels, a flat pixel of color x joins
     the changed ones, if these are a quarter, where |x - m_1|^2 < (1/2 + 6 change / t_likely) |x - m_0|^2.
     """
-    changed, unchanged = change > CHANGED * UNIT, (change <= LIKELY * UNIT) & ~flat
+    sides = change > CHANGED * UNIT, (change <= LIKELY * UNIT) & ~flat
     colors = image.astype(np.float32)
-    around = [
-        cv2.blur(np.dstack([colors * side[..., None], side.astype(np.float32)]), (41, 41))
-        for side in (changed, unchanged)
-    ]
-    to_changed, to_unchanged = (
-        ((colors - each[..., :3] / (each[..., 3:] + 1e-4)) ** 2).sum(axis=-1) for each in around
-    )
+    means = [cv2.blur(np.dstack([colors * side[..., None], side.astype(np.float32)]), (41, 41)) for side in sides]
+    errors = [((colors - mean[..., :3] / (mean[..., 3:] + 1e-4)) ** 2).sum(axis=-1) for mean in means]
     factor = 0.5 + 6 * change.astype(np.float32) / (LIKELY * UNIT)
-    joins = flat & (change <= LIKELY * UNIT) & (around[0][..., 3] > 0.25) & (to_changed < factor * to_unchanged)
+    joins = flat & (change <= LIKELY * UNIT) & (means[0][..., 3] > 0.25) & (errors[0] < factor * errors[1])
     return np.where(joins, np.uint8(CHANGED * UNIT), change)
 
 

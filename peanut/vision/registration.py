@@ -158,10 +158,7 @@ def sane(transform: Array, size: tuple[int, ...]) -> bool:
     """Whether a transform keeps an image of `size` (h, w) in shape: no fold, no mirror, at most twofold in area."""
     h, w = size
     box = np.array([[[0, 0]], [[w, 0]], [[w, h]], [[0, h]]], np.float64)
-    if (
-        not np.isfinite(transform).all()
-        or ((transform[2] @ np.array([[0, w, w, 0], [0, 0, h, h], [1] * 4])) <= 0).any()
-    ):
+    if not np.isfinite(transform).all() or (transform[2] @ np.array([[0, w, w, 0], [0, 0, h, h], [1] * 4]) <= 0).any():
         return False
     moved = cv2.perspectiveTransform(box, transform).astype(np.float32)
     area = float(cv2.contourArea(moved, oriented=True)) / max(1.0, float(h) * w)

@@ -40,8 +40,8 @@ class Candidate:
 
 def candidates(window: Window, number: int, references: Window, box: Box) -> Iterator[Candidate]:
     """The candidates for a box of window[number]: the nearest frames first, references before the window last."""
-    frame = window[number]
-    walks = [_Walk(window, number, step, box) for step in (-1, 1)]
+    frame, start = window[number], grid(*box)
+    walks = [_Walk(window, number, step, box, start, start) for step in (-1, 1)]
     for distance in range(1, frame.preset.radius + 1):
         for walk in walks:
             if 0 <= number + walk.step * distance < len(window):
@@ -58,14 +58,11 @@ class _Walk:
     number: int
     step: int
     box: Box
-    start: Array = attrs.field(init=False)
-    at: Array = attrs.field(init=False)
+    start: Array
+    at: Array
     """Where flow has led: h w 2, float32, pixels."""
     layers: list[Array] = attrs.field(factory=lambda: [np.eye(3)] * LAYERS)
     layer_distance: Array | float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        self.start = self.at = grid(*self.box)
 
     def candidates(self, distance: int) -> Iterator[Candidate]:
         """Those of the frame at a distance; asked for in order."""
