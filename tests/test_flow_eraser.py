@@ -9,7 +9,7 @@ from peanut import UsageError
 from peanut.flow.dis import DIS
 from peanut.frame import Frame
 from peanut.stages.flow_eraser import FlowEraser
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 from peanut.windows.candidates import candidates
 from peanut.windows.preset import PRESETS
 from peanut.windows.window_frame import WindowFrame
@@ -99,7 +99,7 @@ def test_flow_between_two_layers_is_far_from_both():
     masks[1, 18:42, 36:60] = True
     window = tuple(window_frames(masks))
     to_next = next(each for each in candidates(window, 1, (), np.s_[0:72, 0:96]) if each.frame is window[2])
-    along_edge, outside = np.s_[28:32, 46:50], ~grown(masks[1], 8)
+    along_edge, outside = np.s_[28:32, 46:50], ~grow_mask(masks[1], 8)
     distance = to_next.layer_distance
     assert 1.5 < distance[along_edge].min() <= distance.max() < 4  # half of the 6 pixels between them is 3
     assert (distance[outside] == 0).all()

@@ -24,7 +24,7 @@ def flooded(weak: np.ndarray, strong: np.ndarray) -> np.ndarray:
     return reached
 
 
-@given(mask=masks, pixels=st.integers(0, 9))
+@given(mask=masks, pixels=st.integers(0, 20))
 def test_a_grown_mask_is_all_that_lies_within_the_distance(mask, pixels):
     rows, columns = np.indices(mask.shape)
     expected = np.zeros_like(mask)

@@ -16,7 +16,7 @@ from peanut.validators import at_least, between, flag, one_of
 from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
-from peanut.vision.morphology import grown, hysteresis, open_close
+from peanut.vision.morphology import grow_mask, hysteresis, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 
@@ -143,7 +143,7 @@ class MovingObjects(Stage):
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
             mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        return torch.from_numpy(grown(mask, self.grow).copy())
+        return torch.from_numpy(grow_mask(mask, self.grow).copy())
 
 
 def _window_frame(frame: Frame, width: int) -> _WindowFrame:

@@ -7,6 +7,9 @@ import numpy as np
 
 from peanut.vision.array import Array
 
+DILATED = 16
+"""Pixels up to which dilation by a disc is the faster way to the same result as a distance transform; measured."""
+
 
 def grow_mask(mask: Array, pixels: int) -> Array:
     """All that lies within `pixels` of the mask: an exact disc. Computed around the mask alone."""
@@ -14,17 +17,14 @@ def grow_mask(mask: Array, pixels: int) -> Array:
         return mask
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     near = slice(max(0, y - pixels), y + h + pixels), slice(max(0, x - pixels), x + w + pixels)
-    grown = np.zeros_like(mask)
-    grown[near] = cv2.distanceTransform((~mask[near]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
-    return grown
-
-
-def grown(mask: Array, pixels: int) -> Array:
-    """Everything within about `pixels` of the mask: OpenCV's ellipse, nearly a disc."""
-    if pixels < 1 or not mask.any():
-        return mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
+    out = np.zeros_like(mask)
+    if pixels <= DILATED:
+        square = np.arange(-pixels, pixels + 1) ** 2
+        disc = (square[:, None] + square <= pixels**2).astype(np.uint8)
+        out[near] = cv2.dilate(mask[near].astype(np.uint8), disc)
+    else:
+        out[near] = cv2.distanceTransform((~mask[near]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
+    return out
 
 
 def open_close(mask: Array, opened: int = 1, closed: int = 3) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, median, ranked
 from peanut.vision.guided_filter import guided_filter
-from peanut.vision.morphology import boxes, components, fill_holes, grown, hysteresis, large_components, open_close
+from peanut.vision.morphology import boxes, components, fill_holes, grow_mask, hysteresis, large_components, open_close
 
 CHANGED, LIKELY = 4.0, 2.0
 """t_high of all hysteresis, and above which a change is likely, in sigma; chosen on the demo clip and composites."""
@@ -111,7 +111,7 @@ def segment(change: Array, flat: Array, edge: float, least_area: float, most: in
     low = np.where(flat, FLAT_LOW, TEXTURED_LOW) * UNIT
     strongest = cv2.dilate(np.minimum(change, np.uint8(SATURATED * UNIT)), np.ones((5, 5), np.uint8))
     mask = open_close(hysteresis((change > low) & (change >= edge * strongest), change > CHANGED * UNIT))
-    near = grown(large_components(mask, least_area), round(NEAR * max(mask.shape)))
+    near = grow_mask(large_components(mask, least_area), round(NEAR * max(mask.shape)))
     mask = large_components(hysteresis(mask, near), SMALL * least_area, most)
     return fill_holes(mask, HOLES * mask.size)
 

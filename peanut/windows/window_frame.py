@@ -12,7 +12,7 @@ from peanut.flow.estimator import FlowEstimator
 from peanut.frame import Frame
 from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
-from peanut.vision.morphology import boxes, grown
+from peanut.vision.morphology import boxes, grow_mask
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, motion_layers, move, register
 from peanut.windows.preset import Preset
@@ -65,7 +65,7 @@ class WindowFrame:
     @cached_property
     def ring(self) -> Array:
         """h w, bool: the hole and the ring around it, in which flow is unreliable."""
-        return grown(self.hole, RING)
+        return grow_mask(self.hole, RING)
 
     @cached_property
     def corners(self) -> Array:
