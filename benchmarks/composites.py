@@ -33,9 +33,9 @@ Array = npt.NDArray[Any]
 def psnr(result: Array, truth: Array, masks: Array) -> float:
     """Mean over the frames of the PSNR inside the hole: dB, at most 100 for a frame."""
     levels = []
-    for picture, true, mask in zip(result, truth, masks, strict=True):
+    for image, true, mask in zip(result, truth, masks, strict=True):
         if mask.any():
-            error = np.mean((picture[mask].astype(np.float64) - true[mask]) ** 2)
+            error = np.mean((image[mask].astype(np.float64) - true[mask]) ** 2)
             levels.append(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
     return float(np.mean(levels))
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import peanut
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 
 FIRST, LAST, GONE = 187, 241, 217
 POST = {195: 248, 199: 242, 203: 241}
@@ -61,7 +61,7 @@ def subject(folder: Path, stage: peanut.MovingObjects) -> None:
     found = [frame.mask.numpy() for frame in moving]
     line = []
     for pixels in (0, 1, 2):  # as `grow` does it
-        line.append(f"{np.mean([overlap(grown(a, pixels), b) for a, b in zip(found, given, strict=True)]):.3f}")
+        line.append(f"{np.mean([overlap(grow_mask(a, pixels), b) for a, b in zip(found, given, strict=True)]):.3f}")
     print(f"  {folder.name}: J, mean of {len(given)} frames, with grow=0, 1, 2: {', '.join(line)}", flush=True)
 
 

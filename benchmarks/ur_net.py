@@ -21,7 +21,7 @@ from torch import Tensor
 import peanut
 from benchmarks.plot import lines
 from peanut.stages.ur_net import BasicVSR, URNet
-from peanut.windows.bidirectional_stream import CHUNK_STILL, MEMORY_STILL_LIVE
+from peanut.windows.bidirectional_stream import CARRY_STILL_LIVE, CHUNK_STILL
 
 SETTINGS: dict[str, dict[str, object]] = {
     "whole shot, as published": {"chunk": "whole", "memory": None},
@@ -105,7 +105,7 @@ def flicker(out: Tensor, truth: Tensor, stage: URNet) -> str:
     """The mean change from frame to frame that is not the truth's own: where chunks meet, relative to elsewhere."""
     if stage.latency is None:
         return "-"
-    length = stage.latency + 1 - stage.lookahead if stage.lookahead else MEMORY_STILL_LIVE + 1
+    length = stage.latency + 1 - stage.lookahead if stage.lookahead else CARRY_STILL_LIVE + 1
     if stage.lookahead and stage.memory == "auto":
         length = min(length, CHUNK_STILL)
     changes = torch.stack(

@@ -45,7 +45,7 @@ def covered(length, at, size=(60, 108)):
 
 def sentence(eraser, frame):
     return (
-        f"{type(eraser).__name__}: the mask of frame {frame} covers the whole picture and there is nothing to fill it"
+        f"{type(eraser).__name__}: the mask of frame {frame} covers the whole image and there is nothing to fill it"
         " from: it stays as it is, and so do others like it."
     )
 

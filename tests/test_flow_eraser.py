@@ -9,8 +9,10 @@ from peanut import UsageError
 from peanut.flow.dis import DIS
 from peanut.frame import Frame
 from peanut.stages.flow_eraser import FlowEraser
-from peanut.vision.morphology import grown
-from peanut.windows.candidates import PRESETS, Scene, sources
+from peanut.vision.morphology import grow_mask
+from peanut.windows.candidates import candidates
+from peanut.windows.preset import PRESETS
+from peanut.windows.window_frame import WindowFrame
 
 
 def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
@@ -29,9 +31,9 @@ def panning(length: int, h: int = 72, w: int = 96, speed: int = 1) -> np.ndarray
     return np.stack([wide[:, speed * t : speed * t + w] for t in range(length)])
 
 
-def clip(pictures: np.ndarray, masks: np.ndarray, shots: list[int] | None = None) -> list[Frame]:
+def clip(images: np.ndarray, masks: np.ndarray, shots: list[int] | None = None) -> list[Frame]:
     """Frames in whose holes stands a loud red."""
-    painted = np.where(masks[..., None], np.uint8([255, 0, 0]), pictures)
+    painted = np.where(masks[..., None], np.uint8([255, 0, 0]), images)
     frames = [Frame.from_numpy(p, index=i, mask=m) for i, (p, m) in enumerate(zip(painted, masks, strict=True))]
     return [f.with_shot(s) for f, s in zip(frames, shots or [0] * len(frames), strict=True)]
 
@@ -69,33 +71,38 @@ def test_what_moves_otherwise_than_the_camera_is_followed_behind_the_hole():
 def two_layers() -> np.ndarray:
     """A board that moves 4 pixels per frame to the right before a background that moves 2 to the left."""
     camera, board = texture(72, 140), texture(40, 160, seed=1)
-    pictures = np.stack([camera[:, 2 * t : 2 * t + 96] for t in range(3)])
+    images = np.stack([camera[:, 2 * t : 2 * t + 96] for t in range(3)])
     for t in range(3):
-        pictures[t, 30:70, 20:80] = board[:, 60 - 4 * t : 120 - 4 * t]
-    return pictures
+        images[t, 30:70, 20:80] = board[:, 60 - 4 * t : 120 - 4 * t]
+    return images
 
 
-def test_a_layer_is_told_by_what_moves_with_it():
+def window_frames(masks: np.ndarray) -> list[WindowFrame]:
+    return [WindowFrame(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks)]
+
+
+def test_a_layer_is_supported_by_what_moves_with_it():
     masks = np.zeros((3, 72, 96), bool)
     masks[1, 4:20, 4:20] = True
-    before, scene, after = (Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks))
-    with_camera, with_board = (scene.follows(layer, [before, after]) for layer in (0, 1))
+    before, frame, after = window_frames(masks)
+    with_camera, with_board = (frame.support(layer, [before, after]) for layer in (0, 1))
     outside, on_board = np.s_[4:22, 30:90], np.s_[42:60, 35:65]
     assert with_camera[outside].all()
     assert with_board[on_board].all()
     assert with_camera[on_board].mean() < 0.05
     assert with_board[outside].mean() < 0.05
-    assert before.follows(0, [before]) is None  # one layer: nothing to tell
+    assert before.support(0, [before]) is None  # one layer: nothing to tell
 
 
-def test_flow_between_two_layers_strays():
+def test_flow_between_two_layers_is_far_from_both():
     masks = np.zeros((3, 72, 96), bool)
     masks[1, 18:42, 36:60] = True
-    scenes = tuple(Scene(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks))
-    to_next = next(source for source in sources(scenes, 1, (), np.s_[0:72, 0:96]) if source.frame is scenes[2])
-    along_edge, outside = np.s_[28:32, 46:50], ~grown(masks[1], 8)
-    assert 1.5 < to_next.strays[along_edge].min() <= to_next.strays.max() < 4  # half of the 6 pixels between them is 3
-    assert (to_next.strays[outside] == 0).all()
+    window = tuple(window_frames(masks))
+    to_next = next(each for each in candidates(window, 1, (), np.s_[0:72, 0:96]) if each.frame is window[2])
+    along_edge, outside = np.s_[28:32, 46:50], ~grow_mask(masks[1], 8)
+    distance = to_next.layer_distance
+    assert 1.5 < distance[along_edge].min() <= distance.max() < 4  # half of the 6 pixels between them is 3
+    assert (distance[outside] == 0).all()
 
 
 def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
@@ -109,7 +116,7 @@ def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
         assert (frame.layers["filled_from"].numpy()[mask] == -1).all()
 
 
-def test_a_pattern_goes_on_in_a_picture_that_is_reduced_to_find_it():
+def test_a_pattern_goes_on_in_an_image_that_is_reduced_to_find_it():
     truth = np.tile(texture(71, 77), (4, 17, 1))[None, :260, :1300]
     masks = np.zeros(truth.shape[:3], bool)
     masks[:, 70:150, 500:600] = True
@@ -140,9 +147,9 @@ def test_an_unknown_preset_is_refused_when_built():
 @pytest.mark.parametrize("length", [1, 2, 5])
 @pytest.mark.parametrize("size", [(72, 96), (9, 7), (1, 1)])
 def test_any_hole_comes_out_once_and_changes_nothing_outside(hole, length, size):
-    pictures, masks = panning(length, *size), np.zeros((length, *size), bool)
+    images, masks = panning(length, *size), np.zeros((length, *size), bool)
     masks[(slice(None), *hole)] = True
-    frames = clip(pictures, masks)
+    frames = clip(images, masks)
     erased = list(FlowEraser()(iter(frames)))
     assert [f.index for f in erased] == list(range(length))
     for before, after in zip(frames, erased, strict=True):
@@ -150,10 +157,10 @@ def test_any_hole_comes_out_once_and_changes_nothing_outside(hole, length, size)
 
 
 def test_no_pixel_crosses_a_cut():
-    pictures, masks = panning(8), square(8, 72, 96, speed=5)
-    pictures[4:] = 255 - pictures[4:] // 4
-    alone = [*FlowEraser()(iter(clip(pictures, masks)[:4])), *FlowEraser()(iter(clip(pictures, masks)[4:]))]
-    together = FlowEraser()(iter(clip(pictures, masks, [0] * 4 + [1] * 4)))
+    images, masks = panning(8), square(8, 72, 96, speed=5)
+    images[4:] = 255 - images[4:] // 4
+    alone = [*FlowEraser()(iter(clip(images, masks)[:4])), *FlowEraser()(iter(clip(images, masks)[4:]))]
+    together = FlowEraser()(iter(clip(images, masks, [0] * 4 + [1] * 4)))
     assert all(torch.equal(a.image, b.image) for a, b in zip(alone, together, strict=True))
 
 

@@ -24,7 +24,7 @@ by_name = pytest.mark.parametrize("estimator", CLASSICAL, ids=lambda one: type(o
 
 @functools.cache
 def texture() -> np.ndarray:
-    """A smooth unrepeated pattern, wider than the pictures by 64 pixels on every side: h w 3, float32."""
+    """A smooth unrepeated pattern, wider than the images by 64 pixels on every side: h w 3, float32."""
     random = np.random.default_rng(0)
     total = np.zeros((H + 128, W + 128, 3), np.float32)
     for size in (8, 20):
@@ -35,12 +35,12 @@ def texture() -> np.ndarray:
 
 
 def pair(matrix):
-    """Two pictures and the flow from the first to the second, which is p -> matrix p (3 3, pixels)."""
+    """Two images and the flow from the first to the second, which is p -> matrix p (3 3, pixels)."""
     places = np.dstack(np.meshgrid(np.arange(W, dtype=float), np.arange(H, dtype=float)))
 
     def seen(at):
-        picture = cv2.remap(texture(), (at + 64).astype(np.float32), None, cv2.INTER_CUBIC)
-        return torch.from_numpy(np.clip(np.rint(picture), 0, 255).astype(np.uint8).transpose(2, 0, 1).copy())
+        image = cv2.remap(texture(), (at + 64).astype(np.float32), None, cv2.INTER_CUBIC)
+        return torch.from_numpy(np.clip(np.rint(image), 0, 255).astype(np.uint8).transpose(2, 0, 1).copy())
 
     there, back = (cv2.perspectiveTransform(places, m) for m in (matrix, np.linalg.inv(matrix)))
     return seen(places), seen(back), torch.from_numpy((there - places).transpose(2, 0, 1)).float()
@@ -185,11 +185,11 @@ ONE, FLOATS, SMALLER = (
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        (SMALLER, r"both pictures must have one size, got \(3, 20, 24\) and \(3, 24, 20\)\.$"),
-        (FLOATS, r"pictures must be 3 h w, uint8, RGB, got float32 \(3, 20, 24\)\.$"),
-        (ONE[:1], r"pictures must be 3 h w, uint8, RGB, got uint8 \(1, 20, 24\)\.$"),
-        (ONE[None], r"pictures must be 3 h w, uint8, RGB, got uint8 \(1, 3, 20, 24\)\.$"),
-        (ONE.to("meta"), r"pictures must be on the CPU, got one on meta\.$"),
+        (SMALLER, r"both images must have one size, got \(3, 20, 24\) and \(3, 24, 20\)\.$"),
+        (FLOATS, r"images must be 3 h w, uint8, RGB, got float32 \(3, 20, 24\)\.$"),
+        (ONE[:1], r"images must be 3 h w, uint8, RGB, got uint8 \(1, 20, 24\)\.$"),
+        (ONE[None], r"images must be 3 h w, uint8, RGB, got uint8 \(1, 3, 20, 24\)\.$"),
+        (ONE.to("meta"), r"images must be on the CPU, got one on meta\.$"),
     ],
     ids=["another size", "floats", "grey", "a batch", "elsewhere"],
 )
@@ -299,9 +299,9 @@ def test_longer_than_the_largest_is_darker_and_no_number_black():
 @settings(max_examples=20)
 def test_the_longest_vector_sets_the_scale(seed, scale):
     flow = torch.randn(2, 5, 6, generator=torch.manual_seed(seed))
-    picture = flow_image(flow * scale)
-    assert (picture.dtype, picture.shape) == (torch.uint8, (3, 5, 6))
-    assert (picture.int() - flow_image(flow, flow.norm(dim=0).max().item()).int()).abs().float().mean() < 5
+    image = flow_image(flow * scale)
+    assert (image.dtype, image.shape) == (torch.uint8, (3, 5, 6))
+    assert (image.int() - flow_image(flow, flow.norm(dim=0).max().item()).int()).abs().float().mean() < 5
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ KNOWS = {
 }
 """The rooms that each room may import; "" is the public API."""
 RETIRED = (
-    *("witness", "strays?", "BLIND", "settles?", "settled", "seeded", "without_specks", "scene_change", "misfits?"),
+    *("witness(es)?", "strays?", "strayed", "BLIND", "settles?", "settled", r"seeded\(", "without_specks", "misfits?"),
+    *("scene_change", "ALIKE", "speaks", "testif(y|ies)", "untrusted", "UNTRUSTED", "ways_to", "without_holes"),
+    *("large_parts", "wavers?", "MISFIT"),
     *("_Scene", "Scene", "_Held", "_Seen", "colou" + "r", "neighbou" + "r", "lanes?", "likes", "firm", "flow_sources"),
 )
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40

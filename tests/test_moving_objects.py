@@ -11,13 +11,13 @@ from tests.test_flow_eraser import panning, texture
 
 def walker(length: int, rests: range = range(0)) -> tuple[list[Frame], np.ndarray]:
     """A textured block that walks over a panning background, standing still in the frames of `rests`."""
-    pictures, masks, block = panning(length, 120, 160), np.zeros((length, 120, 160), bool), texture(40, 18, seed=1) // 2
+    images, masks, block = panning(length, 120, 160), np.zeros((length, 120, 160), bool), texture(40, 18, seed=1) // 2
     x = 4
     for t in range(length):
         x += 0 if t in rests else 4
-        pictures[t, 40:80, x : x + 18] = block
+        images[t, 40:80, x : x + 18] = block
         masks[t, 40:80, x : x + 18] = True
-    return [Frame.from_numpy(p, index=i) for i, p in enumerate(pictures)], masks
+    return [Frame.from_numpy(p, index=i) for i, p in enumerate(images)], masks
 
 
 def coverage(found: np.ndarray, truth: np.ndarray) -> float:
@@ -43,8 +43,8 @@ def test_a_shadow_is_masked_on_demand():
     for dy in range(20):  # it falls to the side, from where the walker stands
         shadow |= np.roll(truth, (28 + dy, 10 + 2 * dy), axis=(1, 2)) & ~truth
     shadow[:, :72] = False
-    pictures = [np.where(s[..., None], f.numpy() * 0.75, f.numpy()) for f, s in zip(frames, shadow, strict=True)]
-    frames = [Frame.from_numpy(p.astype(np.uint8), index=i) for i, p in enumerate(pictures)]
+    images = [np.where(s[..., None], f.numpy() * 0.75, f.numpy()) for f, s in zip(frames, shadow, strict=True)]
+    frames = [Frame.from_numpy(p.astype(np.uint8), index=i) for i, p in enumerate(images)]
     found, without = ([f.mask.numpy() for f in MovingObjects(shadows=on)(iter(frames))] for on in (True, False))
     assert np.mean([coverage(a, b) for a, b in zip(found, shadow, strict=True)]) > 0.9
     assert np.mean([coverage(a, b) for a, b in zip(without, shadow, strict=True)]) < 0.5
@@ -61,7 +61,7 @@ def test_a_moving_camera_alone_gives_empty_masks(shadows, fades):
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 @pytest.mark.parametrize("size", [(120, 160), (1, 1), (5, 40)])
-def test_short_shots_and_small_pictures_pass(length, size):
+def test_short_shots_and_small_images_pass(length, size):
     frames = [Frame.from_numpy(p, index=i) for i, p in enumerate(panning(length, *size))]
     found = list(MovingObjects()(iter(frames)))
     assert [f.index for f in found] == list(range(length))

@@ -152,7 +152,7 @@ def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade)
 
 
 class Drift(torch.nn.Module):
-    """Flow of 2 pixels between pictures that differ, none between equal ones."""
+    """Flow of 2 pixels between images that differ, none between equal ones."""
 
     def forward(self, first, second):
         moved = (first != second).flatten(1).any(dim=1).float()
@@ -163,8 +163,8 @@ class Drift(torch.nn.Module):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("fits", [True, False])
 def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
-    """14 pictures that move, 21 that do not: there a state reaches 14 pictures, but for one that still fits."""
-    monkeypatch.setattr("peanut.windows.bidirectional_stream.MISFIT", float("inf") if fits else 0.0)
+    """14 images that move, 21 that do not: there a state reaches 14 images, but for one that still fits."""
+    monkeypatch.setattr("peanut.windows.bidirectional_stream.TOLERANCE", float("inf") if fits else 0.0)
     network, frames = copy.deepcopy(NETWORKS[name]), clip(35)
     network.spynet, frames[14:] = Drift(), frames[14]
     out, far = streamed(network, frames, 7, 9, "auto"), streamed(network, frames, 7, 9, memory=60)
@@ -180,17 +180,17 @@ def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_far_state_goes_on_where_its_pictures_fit_the_input(name, monkeypatch):
-    """What is compared: the pictures of a chunk, made as small as the input."""
+    """What is compared: the images of a chunk, made as small as the input."""
     network, frames = copy.deepcopy(NETWORKS[name]), clip(23)
     network.spynet, frames[14:] = Drift(), frames[14]
     far = streamed(network, frames, 7, 9, memory=60)[14:21]
     short = streamed(network, frames[14:], 7, 7, memory=None)[:7]
-    misfits = [
+    errors = [
         F.interpolate(out, frames.shape[-2:], mode="bicubic", antialias=True).sub(frames[14:21]).square().mean()
         for out in (far, short)
     ]
     for allowed, expected in ((1.01, far), (0.99, short)):
-        monkeypatch.setattr("peanut.windows.bidirectional_stream.MISFIT", allowed * float(misfits[0] / misfits[1]))
+        monkeypatch.setattr("peanut.windows.bidirectional_stream.TOLERANCE", allowed * float(errors[0] / errors[1]))
         assert torch.equal(streamed(network, frames, 7, 9, "auto")[14:21], expected)
 
 
@@ -198,7 +198,7 @@ def stage(name="BasicVSR", **options):
     return URNet(NETWORKS[name], dtype="float32", device="cpu", **options)
 
 
-def pictures(lengths, size=(18, 20)):
+def images(lengths, size=(18, 20)):
     torch.manual_seed(0)
     frames = make_frames(lengths, size)
     return [attrs.evolve(frame, image=torch.randint(0, 256, (3, *size), dtype=torch.uint8)) for frame in frames]
@@ -207,14 +207,14 @@ def pictures(lengths, size=(18, 20)):
 @given(lengths=st.lists(st.integers(1, 5), max_size=3), chunk=st.integers(1, 4), lookahead=st.integers(0, 3))
 @settings(max_examples=15)
 def test_every_frame_comes_out_once_enlarged_with_all_it_carries(lengths, chunk, lookahead):
-    frames = pictures(lengths)
+    frames = images(lengths)
     out = list(stage(chunk=chunk, lookahead=lookahead)(iter(frames)))
     assert [(frame.index, frame.time, frame.shot) for frame in out] == [(f.index, f.time, f.shot) for f in frames]
     assert all(frame.size == (72, 80) and frame.mask.shape == (72, 80) for frame in out)
 
 
 def test_nothing_crosses_a_cut_or_a_change_of_size():
-    first, second = pictures([3]), pictures([3], size=(20, 18))
+    first, second = images([3]), images([3], size=(20, 18))
     second = [attrs.evolve(frame, index=frame.index + 3) for frame in second]
     together = list(stage(chunk=2, lookahead=2)(iter(first + second)))
     apart = [frame for part in (first, second) for frame in stage(chunk=2, lookahead=2)(iter(part))]
@@ -230,7 +230,7 @@ def test_it_waits_for_its_latency_and_holds_no_more(chunk, lookahead, latency):
 
     def source():
         nonlocal pulled
-        for frame in pictures([12]):
+        for frame in images([12]):
             pulled += 1
             fresh = attrs.evolve(frame)
             alive.add(fresh)
@@ -247,16 +247,16 @@ def test_it_waits_for_its_latency_and_holds_no_more(chunk, lookahead, latency):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (17, 2)])
 def test_any_size_works(name, size):
-    assert [f.size for f in stage(name, chunk=2)(iter(pictures([3], size)))] == [(4 * size[0], 4 * size[1])] * 3
+    assert [f.size for f in stage(name, chunk=2)(iter(images([3], size)))] == [(4 * size[0], 4 * size[1])] * 3
 
 
 def test_restoring_keeps_the_size_whatever_the_sides():
     upscaler = URNet(narrow(BasicVSRPlusPlus, same_size=True), chunk=2, dtype="float32", device="cpu")
-    assert [frame.size for frame in upscaler(iter(pictures([3], (37, 42))))] == [(37, 42)] * 3
+    assert [frame.size for frame in upscaler(iter(images([3], (37, 42))))] == [(37, 42)] * 3
 
 
 def test_fidelity_0_is_the_plain_enlargement():
-    frame = pictures([1])[0]
+    frame = images([1])[0]
     (out,) = stage(fidelity=0)(iter([frame]))
     plain = F.interpolate(frame.image[None].float(), scale_factor=4, mode="bicubic").clamp(0, 255).round()
     assert (out.image.float() - plain[0]).abs().max() <= 1
@@ -265,7 +265,7 @@ def test_fidelity_0_is_the_plain_enlargement():
 def test_tiles_show_no_seam():
     frames = [
         attrs.evolve(f, image=(255 * image).to(torch.uint8))
-        for f, image in zip(pictures([3], (80, 120)), clip(3, (80, 120)), strict=True)
+        for f, image in zip(images([3], (80, 120)), clip(3, (80, 120)), strict=True)
     ]
     whole, tiled = (list(stage(tile=tile, chunk=3)(iter(frames))) for tile in (None, 64))
     difference = max((a.image.int() - b.image.int()).abs().max() for a, b in zip(whole, tiled, strict=True))
@@ -303,7 +303,7 @@ def test_damaged_weights_are_refused():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_close(name):
-    frames = pictures([4])
+    frames = images([4])
     narrow_kind = BasicVSR if name == "BasicVSR" else BasicVSRPlusPlus
     exact = list(stage(name, chunk=2)(iter(frames)))
     rounded = list(URNet(narrow(narrow_kind), dtype="bfloat16", device="cpu", chunk=2)(iter(frames)))

@@ -12,11 +12,11 @@ from peanut.vision.optical_flow import dense_flow
 
 @attrs.frozen
 class DIS(PairwiseEstimator):
-    """Patches matched from coarse to fine, made dense: fast, and good enough for most. On grey pictures.
+    """Patches matched from coarse to fine, made dense: fast, and good enough for most. On grey images.
 
-    preset: "ultrafast", "fast" or "medium". The same pictures give the same flow, on any number of threads.
+    preset: "ultrafast", "fast" or "medium". The same images give the same flow, on any number of threads.
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016 (OpenCV's).
-    Raises UsageError for another preset, and for pictures that do not fit.
+    Raises UsageError for another preset, and for images that do not fit.
     """
 
     preset: Literal["ultrafast", "fast", "medium"] = attrs.field(

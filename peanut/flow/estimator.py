@@ -5,22 +5,20 @@ to look: out[p] = x[p + flow(p)], as in `peanut.ops.warp`.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from peanut.errors import UsageError
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import SMALLEST
-
-Array = npt.NDArray[Any]
 
 
 class FlowEstimator(Protocol):
-    """Anything that tells, for two pictures, where each pixel of the first is found in the second.
+    """Anything that tells, for two images, where each pixel of the first is found in the second.
 
     image, other: 3 h w, uint8, RGB, on the CPU, of one size. Returns 2 h w, float32, on the CPU, in pixels; channel 0
     to the right, channel 1 downwards: image[p] looks like other[p + flow(p)], as in `peanut.ops.warp`.
@@ -39,22 +37,22 @@ class PairwiseEstimator(ABC):
 
     def __call__(self, image: Tensor, other: Tensor, /) -> Tensor:
         name = type(self).__name__
-        for picture in (image, other):
-            if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != 3:
-                got = f"{str(picture.dtype).removeprefix('torch.')} {tuple(picture.shape)}"
-                raise UsageError(f"{name}: pictures must be 3 h w, uint8, RGB, got {got}.")
-            if picture.device.type != "cpu":
-                raise UsageError(f"{name}: pictures must be on the CPU, got one on {picture.device}.")
+        for each in (image, other):
+            if each.dtype != torch.uint8 or each.ndim != 3 or each.shape[0] != 3:
+                got = f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}"
+                raise UsageError(f"{name}: images must be 3 h w, uint8, RGB, got {got}.")
+            if each.device.type != "cpu":
+                raise UsageError(f"{name}: images must be on the CPU, got one on {each.device}.")
         if image.shape != other.shape:
             sizes = f"{tuple(image.shape)} and {tuple(other.shape)}"
-            raise UsageError(f"{name}: both pictures must have one size, got {sizes}.")
+            raise UsageError(f"{name}: both images must have one size, got {sizes}.")
         if min(image.shape[1:]) < SMALLEST:
             return torch.zeros(2, *image.shape[1:])
         return self._flow(image, other)
 
     @abstractmethod
     def _flow(self, image: Tensor, other: Tensor) -> Tensor:
-        """The flow between two pictures that were checked."""
+        """The flow between two images that were checked."""
 
 
 def grey_of(image: Tensor) -> Array:

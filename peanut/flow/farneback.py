@@ -11,12 +11,12 @@ from peanut.validators import at_least
 
 @attrs.frozen
 class Farneback(PairwiseEstimator):
-    """Quadratic polynomials fitted to neighborhoods, compared from coarse to fine: smooth. On grey pictures.
+    """Quadratic polynomials fitted to neighborhoods, compared from coarse to fine: smooth. On grey images.
 
-    levels: pictures in the pyramid, each half as large. window: pixels over which the motion is averaged.
+    levels: images in the pyramid, each half as large. window: pixels over which the motion is averaged.
     iterations: per level. neighborhood, sigma: pixels that a polynomial is fitted to, and the width of their weights.
     Source: Farnebäck, Two-Frame Motion Estimation Based on Polynomial Expansion, SCIA 2003 (OpenCV's).
-    Raises UsageError for settings out of range, and for pictures that do not fit.
+    Raises UsageError for settings out of range, and for images that do not fit.
     """
 
     levels: int = attrs.field(default=5, validator=at_least(1))

@@ -1,29 +1,25 @@
 """Horn and Schunck: the smoothest flow."""
 
-from typing import Any
-
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from peanut.flow.estimator import PairwiseEstimator, as_tensor, grey_of
 from peanut.flow.pyramid import coarse_to_fine, linearized
 from peanut.validators import at_least
-
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 @attrs.frozen
 class HornSchunck(PairwiseEstimator):
-    """The smoothest flow that keeps grey levels constant; coarse to fine with warping. On grey pictures.
+    """The smoothest flow that keeps grey levels constant; coarse to fine with warping. On grey images.
 
     smoothness: the weight of smoothness against constancy, in grey levels. warps: per level. iterations: of Jacobi's
     method, per warp.
     Source: Horn and Schunck, Determining Optical Flow, Artificial Intelligence 1981; with a median filter between
     warps (Sun et al., Secrets of Optical Flow Estimation, CVPR 2010).
-    Raises UsageError for settings out of range, and for pictures that do not fit.
+    Raises UsageError for settings out of range, and for images that do not fit.
     """
 
     smoothness: float = attrs.field(default=12.0, validator=at_least(0.1))

@@ -1,29 +1,25 @@
 """Lucas and Kanade, for every pixel."""
 
-from typing import Any
-
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from peanut.flow.estimator import PairwiseEstimator, as_tensor, grey_of
 from peanut.flow.pyramid import coarse_to_fine, linearized
 from peanut.validators import at_least
-
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 @attrs.frozen
 class LucasKanade(PairwiseEstimator):
-    """One motion for each window, by least squares; for every pixel, coarse to fine with warping. On grey pictures.
+    """One motion for each window, by least squares; for every pixel, coarse to fine with warping. On grey images.
 
     radius: of the window, which is square, in pixels of every level. iterations: warps per level.
     damping: pull towards the flow so far, in squared grey levels per pixel: what holds where nothing has texture.
     Source: Lucas and Kanade, An Iterative Image Registration Technique, IJCAI 1981; with a median filter between
     warps (Sun et al., Secrets of Optical Flow Estimation, CVPR 2010).
-    Raises UsageError for settings out of range, and for pictures that do not fit.
+    Raises UsageError for settings out of range, and for images that do not fit.
     """
 
     radius: int = attrs.field(default=4, validator=at_least(1))

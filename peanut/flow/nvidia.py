@@ -19,7 +19,7 @@ class NvidiaFlow(PairwiseEstimator):
     preset: "slow" (the best), "medium" or "fast". grid: pixels per side that share a vector, 4, 2 or 1; Turing has 4
     alone. Vectors are enlarged to the size of the image. On grey images; an engine is made for every pair.
     Source: NVIDIA Optical Flow SDK 2, by OpenCV's `cuda.NvidiaOpticalFlow_2_0`.
-    Raises UsageError where there is no such OpenCV or GPU, and for pictures that do not fit.
+    Raises UsageError where there is no such OpenCV or GPU, and for images that do not fit.
     """
 
     preset: Literal["slow", "medium", "fast"] = attrs.field(default="slow", validator=one_of("slow", "medium", "fast"))

@@ -1,22 +1,20 @@
 """Flow from coarse to fine: what the variational and the local estimators share, on NumPy arrays."""
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import grid, sample, within
 
-Array = npt.NDArray[Any]
 Refine = Callable[[Array, Array, Array], Array]
-"""Takes a picture and another (h w, float32) and the flow so far (h w 2); gives a better flow."""
+"""Takes an image and another (h w, float32) and the flow so far (h w 2); gives a better flow."""
 
 MEDIAN = 5
 """Side of the median filter that takes outliers away after every warp (Sun et al., CVPR 2010)."""
 COARSEST = 16
-"""Pixels of the shorter side below which no picture is halved."""
+"""Pixels of the shorter side below which no image is halved."""
 
 
 def coarse_to_fine(image: Array, other: Array, warps: int, refine: Refine) -> Array:
@@ -41,7 +39,7 @@ _DERIVATIVE = np.array([[1, -8, 0, 8, -1]], np.float32) / 12
 def linearized(image: Array, other: Array, flow: Array) -> tuple[Array, Array]:
     """Constancy of grey levels around a flow: gradient u + rest = 0 for the whole flow u (not for its change).
 
-    Returns gradient, h w 2, and rest, h w; both are 0 where the flow leaves the picture.
+    Returns gradient, h w 2, and rest, h w; both are 0 where the flow leaves the image.
     """
     h, w = image.shape
     at = grid(slice(0, h), slice(0, w)) + flow

@@ -23,9 +23,9 @@ class RAFT(PairwiseEstimator):
 
     small: the small network, or the large one. model: a name among torchvision's for it, taken from torch hub's cache
     or fetched, or a ready network (then `small` means nothing). updates: of the flow. device: "auto" takes the fastest
-    that is there; it computes in float32. Pictures are extended to multiples of 8, at least 128.
+    that is there; it computes in float32. Images are extended to multiples of 8, at least 128.
     Source: Teed and Deng, RAFT: Recurrent All-Pairs Field Transforms for Optical Flow, ECCV 2020.
-    Raises UsageError for weights that cannot be loaded, and for pictures that do not fit.
+    Raises UsageError for weights that cannot be loaded, and for images that do not fit.
     """
 
     small: bool = True
@@ -49,7 +49,7 @@ class RAFT(PairwiseEstimator):
     def _flow(self, image: Tensor, other: Tensor) -> Tensor:
         h, w = image.shape[1:]
         with torch.no_grad():
-            pair = [_extended(picture[None].to(self._device).float() / 127.5 - 1) for picture in (image, other)]
+            pair = [_extended(each[None].to(self._device).float() / 127.5 - 1) for each in (image, other)]
             flow: Tensor = self._network(*pair, num_flow_updates=self.updates)[-1]
         return flow[0, :, :h, :w].cpu().contiguous()
 
@@ -73,6 +73,6 @@ def _raft(small: bool, name: str) -> nn.Module:
 
 
 def _extended(x: Tensor) -> Tensor:
-    """A picture, b c h w, extended with its border to the least that RAFT takes, and to multiples of 8."""
+    """An image, b c h w, extended with its border to the least that RAFT takes, and to multiples of 8."""
     below, right = (max(0, RAFT_SMALLEST - side) for side in x.shape[-2:])
     return pad_to_multiple(F.pad(x, (0, right, 0, below), mode="replicate"), 8)

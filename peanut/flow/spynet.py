@@ -23,7 +23,7 @@ class SPyNetFlow(PairwiseEstimator):
     model: a name in the table of weights, fetched on first use, a file, or a network. device: "auto" takes the fastest
     that is there; it computes in float32.
     Source: Ranjan and Black, Optical Flow Estimation using a Spatial Pyramid Network, CVPR 2017.
-    Raises UsageError for weights that are not there or not SPyNet's, and for pictures that do not fit.
+    Raises UsageError for weights that are not there or not SPyNet's, and for images that do not fit.
     """
 
     model: str | Path | SPyNet = attrs.field(default="spynet-reds4", repr=_brief)
@@ -43,6 +43,6 @@ class SPyNetFlow(PairwiseEstimator):
 
     def _flow(self, image: Tensor, other: Tensor) -> Tensor:
         with torch.no_grad():
-            pair = [picture[None].to(self._device).float() / 255 for picture in (image, other)]
+            pair = [each[None].to(self._device).float() / 255 for each in (image, other)]
             flow: Tensor = self._network(*pair)
         return flow[0].cpu()

@@ -93,7 +93,7 @@ def window_tokens(m: int, n: int) -> Tensor:
 def pooled_tokens(m: int, n: int) -> tuple[Tensor, Tensor]:
     """Which pooled tokens (one a window) lie around each window: (windows, k), and which of them exist (the rest pads).
 
-    What lies outside the picture has no share in the attention: published as zeros with -100 on their logits.
+    What lies outside the image has no share in the attention: published as zeros with -100 on their logits.
     """
     rows, columns = WINDOW
     m, n = m // rows, n // columns

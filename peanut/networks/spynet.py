@@ -48,7 +48,7 @@ class Level(nn.Module):
 
 
 class SPyNet(nn.Module):
-    """Optical flow between two pictures, from coarse to fine.
+    """Optical flow between two images, from coarse to fine.
 
     Loads checkpoints in OpenMMLab's names and in BasicSR's (`basic_module.L.basic_module.2K`).
     """
@@ -74,7 +74,7 @@ class SPyNet(nn.Module):
         return _resize_flow(self._estimate(firsts, seconds), first.shape[-2:])
 
     def pyramid(self, x: Tensor) -> list[Tensor]:
-        """The normalised picture, sides enlarged to multiples of 32, and five times halved; the coarsest first."""
+        """The normalised image, sides enlarged to multiples of 32, and five times halved; the coarsest first."""
         h, w = x.shape[-2:]
         size = -(-h // MULTIPLE) * MULTIPLE, -(-w // MULTIPLE) * MULTIPLE
         levels = [F.interpolate((x - self.mean) / self.std, size, mode="bilinear", align_corners=False)]
@@ -94,7 +94,7 @@ class SPyNet(nn.Module):
 
 
 def _resize_flow(flow: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """A flow for pictures of `size`: resized, and its pixels counted in those of the new size."""
+    """A flow for images of `size`: resized, and its pixels counted in those of the new size."""
     (h, w), (from_h, from_w) = size, flow.shape[-2:]
     scale = flow.new_tensor([w / from_w, h / from_h]).reshape(1, 2, 1, 1)
     return F.interpolate(flow, (h, w), mode="bilinear", align_corners=False) * scale

@@ -135,7 +135,7 @@ def _layer(channels: int, dtype: torch.dtype) -> nn.Conv2d:
 
 
 def _minimal_filtering(x: Tensor, conv: nn.Conv2d, activation: Activation | None, plus: Tensor | None) -> Tensor:
-    """One picture at a time: for several at once NNPACK takes another, slower way. Groups it does not know at all."""
+    """One image at a time: for several at once NNPACK takes another, slower way. Groups it does not know at all."""
     weights = conv.weight.contiguous().chunk(conv.groups)
     biases = [None] * conv.groups if conv.bias is None else conv.bias.chunk(conv.groups)
     outs = []

@@ -129,5 +129,5 @@ def _in_strips(
             to_x.add_(taps_right).add_(number % w)
             columns = table.read(*(part.view(-1, groups, k * k) for part in (to_y, to_x, mask)))
             torch.addmm(bias, columns.view(len(number), -1).to(exact), matrix, out=out[clip, pixels])
-    picture = rearrange(out.to(x.dtype), "b (h w) d -> b d h w", h=h)  # channels-last
-    return picture.contiguous() if x.is_contiguous() else picture
+    image = rearrange(out.to(x.dtype), "b (h w) d -> b d h w", h=h)  # channels-last
+    return image.contiguous() if x.is_contiguous() else image

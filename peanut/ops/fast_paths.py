@@ -1,6 +1,6 @@
 """Ways that are faster than PyTorch's plain operations: one switch for all, and what a processor can do.
 
-They are for inference on the CPU and give the same pictures, to rounding. Some use private parts of PyTorch that not
+They are for inference on the CPU and give the same images, to rounding. Some use private parts of PyTorch that not
 every version and processor has: each is asked for once, where it is used, and where the answer is no the plain
 operation runs.
 """

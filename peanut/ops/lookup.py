@@ -1,6 +1,6 @@
 """Bilinear lookups at scattered places on the CPU, for inference: what `grid_sample` does, several times as fast.
 
-The pixels become rows of a table, with zeros around the picture, and every lookup a bag of four weighted rows: all
+The pixels become rows of a table, with zeros around the image, and every lookup a bag of four weighted rows: all
 channels of a pixel are read at once, instead of one by one.
 """
 
@@ -18,21 +18,21 @@ def serves(*tensors: Tensor) -> bool:
 
 
 class Table:
-    """The pixels of one picture as rows, one for each group of its channels.
+    """The pixels of one image as rows, one for each group of its channels.
 
-    picture: c h w, float, of any strides; kept as float32.
+    image: c h w, float, of any strides; kept as float32.
     """
 
-    def __init__(self, picture: Tensor, groups: int = 1) -> None:
-        c, self.h, self.w = picture.shape
+    def __init__(self, image: Tensor, groups: int = 1) -> None:
+        c, self.h, self.w = image.shape
         self.groups, self.pitch = groups, self.w + 3  # zeros: a column on the left and two on the right
         rows = torch.zeros(self.h + 3, self.pitch, c)
-        rows[1 : self.h + 1, 1 : self.w + 1] = picture.permute(1, 2, 0)
+        rows[1 : self.h + 1, 1 : self.w + 1] = image.permute(1, 2, 0)
         self.rows = rows.view(-1, c // groups)
         self._indices, self._weights = torch.empty(0, dtype=torch.int32), torch.empty(0)
 
     def read(self, y: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """The pixels at (y, x) times `weight`, zeros outside the picture: n groups k c, float32.
+        """The pixels at (y, x) times `weight`, zeros outside the image: n groups k c, float32.
 
         y, x, weight: n groups k, contiguous float32, in pixels; k lookups of every group. All three are overwritten.
         """

@@ -1,4 +1,4 @@
-"""Cutting a picture into overlapping tiles, and blending what became of them."""
+"""Cutting an image into overlapping tiles, and blending what became of them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @attrs.frozen
 class Tile:
-    """A box of a picture, in pixels."""
+    """A box of an image, in pixels."""
 
     top: int
     left: int
@@ -21,12 +21,12 @@ class Tile:
         return x[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
     def scaled(self, scale: int) -> "Tile":
-        """The same box of a picture `scale` times as large."""
+        """The same box of an image `scale` times as large."""
         return Tile(self.top * scale, self.left * scale, self.height * scale, self.width * scale)
 
 
 def tiles(size: tuple[int, int], side: int, overlap: int) -> list[Tile]:
-    """Boxes of at most `side` pixels that cover a picture of `size` (h, w); neighbors share `overlap` pixels or more.
+    """Boxes of at most `side` pixels that cover an image of `size` (h, w); neighbors share `overlap` pixels or more.
 
     Raises ValueError unless 0 <= 2 overlap <= side and side >= 1.
 
@@ -48,7 +48,7 @@ def _cuts(length: int, side: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def blend(pieces: Sequence[Tensor], boxes: Sequence[Tile], overlap: int) -> Tensor:
-    """One picture from the tiles' own, b c h w; the weight of each falls to its inner edges over `overlap` pixels."""
+    """One image from the tiles' own, b c h w; the weight of each falls to its inner edges over `overlap` pixels."""
     h, w = max(box.top + box.height for box in boxes), max(box.left + box.width for box in boxes)
     total = pieces[0].new_zeros(*pieces[0].shape[:-2], h, w)
     weights = pieces[0].new_zeros(h, w)

@@ -29,7 +29,7 @@ def warp(x: Tensor, flow: Tensor, padding: Literal["zeros", "border"] = "zeros")
     """Look up `x` where `flow` points (backward warping): out[p] = x[p + flow(p)].
 
     x: b c h w, float, any range. flow: b 2 h w, in pixels of x; channel 0 to the right, channel 1 downwards.
-    padding: what lies outside the picture, zeros or the nearest border pixel.
+    padding: what lies outside the image, zeros or the nearest border pixel.
     Returns b c h w with type, device and range of x, differentiable in both. Raises ValueError if flow does not fit x.
     Convention: pixel centres at whole numbers, bilinear (as `align_corners=True`). Source: Jaderberg et al., NIPS 2015.
 

@@ -13,7 +13,7 @@ from peanut.errors import UsageError, pick
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least
-from peanut.vision.morphology import grown, large_parts
+from peanut.vision.morphology import grow_mask, large_components
 
 Array = npt.NDArray[Any]
 
@@ -84,8 +84,8 @@ class ColorKey(Stage):
         for frame in frames:
             mask = self._near(oklab(frame.numpy()), key)
             if self.min_area > 1:
-                mask = large_parts(mask, self.min_area)
-            yield frame.with_mask(torch.from_numpy(grown(mask, self.grow)))
+                mask = large_components(mask, self.min_area)
+            yield frame.with_mask(torch.from_numpy(grow_mask(mask, self.grow)))
             del frame
 
     def _near(self, lab: Array, key: Array) -> Array:

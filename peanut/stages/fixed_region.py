@@ -12,7 +12,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 
 Box = tuple[int, int, int, int]
 
@@ -50,7 +50,7 @@ class FixedRegion(Stage):
             if x1 <= 0 or y1 <= 0 or x0 >= w or y0 >= h:
                 raise UsageError(f"FixedRegion: box {(x0, y0, x1, y1)} lies outside the picture, which is {w}x{h}.")
             mask[max(0, y0) : y1, max(0, x0) : x1] = True
-        return torch.from_numpy(grown(mask, self.grow))
+        return torch.from_numpy(grow_mask(mask, self.grow))
 
     def __str__(self) -> str:
         return f"FixedRegion({', '.join(map(str, self.boxes))}{f', grow={self.grow}' if self.grow else ''})"

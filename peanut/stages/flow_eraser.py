@@ -7,7 +7,6 @@ from typing import Any, Literal
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from peanut.buffers import References, chunks, sliding
@@ -16,49 +15,49 @@ from peanut.flow.estimator import FlowEstimator, PairwiseEstimator
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import mask_of, one_of
-from peanut.vision.blending import Blend, blend, surrounding_error, trust
+from peanut.vision.array import Array
+from peanut.vision.blending import Blend, blend, confidence, surrounding_error
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes
 from peanut.vision.optical_flow import grid, sample
-from peanut.vision.patch_offsets import repeats
+from peanut.vision.patch_offsets import dominant_offsets
 from peanut.vision.registration import move
-from peanut.vision.temporal_filter import SIDE, settle
-from peanut.windows.candidates import PRESETS, Box, Preset, Scene, Source, aligned, sources
+from peanut.vision.temporal_filter import SIDE, temporal_filter
+from peanut.windows.candidates import Box, Candidate, aligned, candidates
 from peanut.windows.covered import Covered
-
-Array = npt.NDArray[Any]
+from peanut.windows.preset import PRESETS
+from peanut.windows.window_frame import Window, WindowFrame
 
 MARGIN = 32
-"""Pixels around a hole whose known content judges the candidates."""
+"""Pixels around a hole whose known content ranks the candidates; chosen on the demo clip and composites."""
 PER_FRAME = 0.1
-"""Grey levels that a source costs for every frame of its distance."""
-REPEATED = 50
-"""Frames of distance that the same frame counts as, where it is shifted onto itself."""
+"""c_t, grey levels per frame of distance; chosen on the demo clip and composites."""
+PER_LAYER_PIXEL = 2.0
+"""c_l, grey levels per pixel of distance to the nearest motion layer; chosen on the demo clip and composites."""
+OWN_DISTANCE = 50
+"""Frames of distance that count for a frame shifted onto itself; chosen on the demo clip and composites."""
 ALIGNED = 4
-"""How many of those shifts, the best, are tried aligned as well."""
-OTHERWISE = 0.1
-"""How much of a source counts for or against it that does not move with the layer that led there."""
-PER_STRAY = 2.0
-"""Grey levels that a source costs for every pixel by which flow strayed from all layers on the way to it."""
+"""How many of those shifts, the best, are tried aligned as well; chosen on the demo clip and composites."""
+UNSUPPORTED = 0.1
+"""Weight of known content that does not move with a candidate's layer; chosen on the demo clip and composites."""
 FITS = 2.0
-"""Grey levels of error around a hole up to which a candidate fits well."""
+"""Grey levels of error around a hole up to which a candidate fits well; chosen on the demo clip and composites."""
 REFERENCE_EVERY = 10
-"""Frames between references before the window."""
+"""Frames between references before the window; chosen on the demo clip and composites."""
 
 
 @attrs.frozen(repr=False)
 class FlowEraser(Stage):
     """Fill the masked pixels with what the same video shows there at other times, and smoothly where it never does.
 
-    Every other frame of the window is a source several times over: looked up along dense flow chained from frame to
-    frame, along the homography of the camera and the motions of up to two things that move otherwise, and along that
-    homography with a flow of its own. Each source is judged, per pixel, by how well it shows what is known around the
-    hole, and by its distance in time; the best are averaged, and give way to a smooth filling as far as they are in
-    doubt; with "quality" a picture that repeats itself around the hole goes on inside it. What is left of a seam is
-    spread over the hole, and every filled frame is drawn towards those before it and, with "quality", the five after
-    it, so that what wavers or is invented settles.
+    Every other frame of the window gives several candidates: looked up along dense flow chained from frame to frame,
+    along the homography of the camera and up to two further motion layers, and along those with local flow. The cost of
+    a candidate, per pixel, is its error on what is known around the hole, and grows with its distance in time; the best
+    are averaged, and give way to a smooth filling where confidence is low; with "quality" what no frame shows continues
+    the patterns around the hole. What is left of a seam is spread over the hole, and every filled frame is filtered
+    along the motion with those before it and, with "quality", the five after it, so that it does not flicker.
     Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object. One
-    whose mask covers the whole picture is filled from the others; where none of them shows anything it stays as it is,
+    whose mask covers the whole image is filled from the others; where none of them shows anything it stays as it is,
     which is told once.
 
     The layer `filled_from` (h w, int16) says where pixels come from: 0 the frame itself, n > 0 a frame n frames away,
@@ -68,7 +67,7 @@ class FlowEraser(Stage):
     "fast" looks 7 frames far.
     flow: what measures the dense flow between neighbors (it gets them grey, their holes filled smoothly); None: DIS.
     Latency: 35 frames (fast: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
-    "quality" and things that move in layers 6 more.
+    "quality" and several motion layers 6 more.
     Raises UsageError for a frame without a mask.
     """
 
@@ -84,7 +83,7 @@ class FlowEraser(Stage):
     @property
     def latency(self) -> int:
         preset = PRESETS[self.preset]
-        return preset.radius + preset.settles
+        return preset.radius + preset.smoothing
 
     @property
     def memory(self) -> int:
@@ -97,156 +96,157 @@ class FlowEraser(Stage):
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         covered = Covered("FlowEraser")
-        for window, _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].settles):
-            if window[0].stays:
-                covered.stays(window[0].scene.frame)
-            yield _settled(window) if window[0].scene.hole.any() else window[0].scene.frame
+        for window, _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].smoothing):
+            if window[0].unfillable:
+                covered.stays(window[0].source.frame)
+            yield _finished(window) if window[0].source.hole.any() else window[0].source.frame
 
     def _filled(self, frames: Iterable[Frame]) -> Iterator["_Filled"]:
-        """Every frame filled, settled with those before it."""
+        """Every frame filled, and filtered with those before it."""
         preset = PRESETS[self.preset]
-        references: References[Scene] = References(REFERENCE_EVERY, preset.references)
+        references: References[WindowFrame] = References(REFERENCE_EVERY, preset.references)
         before: _Filled | None = None
-        for window, core in sliding((_scene(frame, preset, self.flow) for frame in frames), preset.radius):
-            scene, number = window[core.start], core.start
+        loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset, self.flow) for f in frames)
+        for window, core in sliding(loaded, preset.radius):
+            number = core.start
             filled = _erase(window, number, references.pick(window))
             if before is not None and number:
-                filled.picture = filled.drawn(before, before.picture)
+                filled.image = filled.filtered(before, before.image)
             yield filled
             before = filled
             if preset.references:
-                references.add(scene)
+                references.add(window[number])
             for past in window[: max(0, number + 1 - preset.chained)]:
                 past.flows.clear()
-
-
-def _scene(frame: Frame, preset: Preset, estimator: FlowEstimator | None) -> Scene:
-    return Scene(frame, mask_of(frame, "FlowEraser").numpy(), preset, estimator)
 
 
 @attrs.define(eq=False)
 class _Filled:
     """A frame whose hole is filled."""
 
-    scene: Scene
-    picture: Array
+    source: WindowFrame
+    image: Array
     """h w 3, float32; uint8 where nothing is filled."""
     origin: Array
     """h w, int16: the layer `filled_from`."""
-    stays: bool = False
-    """Whether all of it is hole and nothing shows what is behind: it is left as it came."""
-    ways: dict[int, list[tuple[Box, Array, list[Array]]]] = attrs.field(factory=dict)
-    """To a neighbor: boxes around the holes, what of them is hole, and the positions along each motion."""
+    unfillable: bool = False
+    """Whether all of it is hole and no frame shows what is behind: it stays as it came."""
+    _positions: dict[int, list[tuple[Box, list[Array]]]] = attrs.field(factory=dict)
 
     @property
     def shot(self) -> int:
-        return self.scene.shot
+        return self.source.shot
 
-    def ways_to(self, other: Scene) -> list[tuple[Box, Array, list[Array]]]:
+    def positions_in(self, other: WindowFrame) -> list[tuple[Box, list[Array]]]:
+        """Boxes around the holes, and the positions of their pixels in a neighbor along each layer, and along flow."""
         number = other.frame.index
-        if number not in self.ways:
-            self.ways[number] = []
-            for box in boxes(self.scene.hole, SIDE // 2):
+        if number not in self._positions:
+            self._positions[number] = []
+            for box in boxes(self.source.hole, SIDE // 2):
                 start = grid(*box)
-                along = [move(start, motion) for motion in self.scene.motions_to(other)]
-                along.append(start + self.scene.flow_to(other)[box])
-                self.ways[number].append((box, self.scene.hole[box], along))
-        return self.ways[number]
+                positions = [move(start, motion) for motion in self.source.layers_to(other)]
+                positions.append(start + self.source.flow_to(other)[box])
+                self._positions[number].append((box, positions))
+        return self._positions[number]
 
-    def drawn(self, other: "_Filled", picture: Array) -> Array:
-        """Its picture, what was filled drawn towards the same content in the picture of a neighbor."""
-        if self.stays or other.stays:
-            return self.picture
-        ways_to = self.ways_to(other.scene)
-        out = self.picture.copy() if ways_to else self.picture
-        for box, hole, ways in ways_to:
-            out[box][hole] = settle(out[box], hole, picture, ways)
+    def filtered(self, other: "_Filled", image: Array) -> Array:
+        """Its image, what was filled filtered along the motion with the image of a neighbor."""
+        if self.unfillable or other.unfillable:
+            return self.image
+        regions = self.positions_in(other.source)
+        out = self.image.copy() if regions else self.image
+        for box, positions in regions:
+            hole = self.source.hole[box]
+            out[box][hole] = temporal_filter(out[box], hole, image, positions)
         return out
 
 
-def _erase(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]) -> _Filled:
+def _erase(window: Window, number: int, references: Window) -> _Filled:
     """The frame with its hole filled."""
-    scene = window[number]
-    if not scene.hole.any():
-        return _Filled(scene, scene.frame.numpy(), np.zeros(0, np.int16))
-    filled = _Filled(scene, scene.frame.numpy().astype(np.float32), np.zeros(scene.hole.shape, np.int16))
-    if scene.hole.all():
-        filled.stays = not _fill_whole(filled, window, number, references)
+    source = window[number]
+    if not source.hole.any():
+        return _Filled(source, source.frame.numpy(), np.zeros(0, np.int16))
+    filled = _Filled(source, source.frame.numpy().astype(np.float32), np.zeros(source.hole.shape, np.int16))
+    if source.hole.all():
+        filled.unfillable = not _fill_whole(filled, window, number, references)
         return filled
-    for box in boxes(scene.hole, MARGIN):
-        hole = scene.hole[box]
-        filled.picture[box][hole], filled.origin[box][hole] = _fill(window, number, references, box)
+    for box in boxes(source.hole, MARGIN):
+        hole = source.hole[box]
+        filled.image[box][hole], filled.origin[box][hole] = _fill(window, number, references, box)
     return filled
 
 
-def _fill_whole(filled: _Filled, window: tuple[Scene, ...], number: int, references: tuple[Scene, ...]) -> bool:
+def _fill_whole(filled: _Filled, window: Window, number: int, references: Window) -> bool:
     """Fill a frame that is all hole from the others; False if none of them shows any of it."""
-    hole = filled.scene.hole
+    hole = filled.source.hole
     if all(other.hole.all() for other in (*window, *references)):
         return False
     box = slice(0, hole.shape[0]), slice(0, hole.shape[1])
-    found = _judged(filled.scene, box, hole, sources(window, number, references, box))
+    found = _blended(filled.source, box, hole, candidates(window, number, references, box))
     if found is None or not np.isfinite(found[0].cost).any():
         return False
     seen = np.isfinite(found[0].cost).reshape(hole.shape)
-    filled.picture = fill_smooth(found[0].color.reshape(*hole.shape, 3), seen)
+    filled.image = fill_smooth(found[0].color.reshape(*hole.shape, 3), seen)
     filled.origin = np.where(seen, found[1].reshape(hole.shape), -1).astype(np.int16)
     return True
 
 
-def _settled(window: tuple[_Filled, ...]) -> Frame:
-    """The first frame of a window as it leaves: settled with those after it, from the last back to it."""
-    picture = window[-1].picture
+def _finished(window: tuple[_Filled, ...]) -> Frame:
+    """The first frame of a window as it leaves: filtered with those after it, from the last back to it."""
+    filtered = window[-1].image
     for filled, after in reversed(list(pairwise(window))):
-        picture = filled.drawn(after, picture)
-    frame, hole = window[0].scene.frame, window[0].scene.hole
+        filtered = filled.filtered(after, filtered)
+    frame, hole = window[0].source.frame, window[0].source.hole
     image = frame.numpy().copy()
-    image[hole] = np.clip(np.rint(picture[hole]), 0, 255)
+    image[hole] = np.clip(np.rint(filtered[hole]), 0, 255)
     tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     return frame.with_image(tensor).with_layer("filled_from", torch.from_numpy(window[0].origin))
 
 
-def _fill(window: tuple[Scene, ...], number: int, references: tuple[Scene, ...], box: Box) -> tuple[Array, Array]:
-    """What stands behind the masked pixels of a box: n 3, float32, and from how many frames away: n, int16."""
-    scene = window[number]
-    hole = scene.hole[box]
+def _fill(window: Window, number: int, references: Window, box: Box) -> tuple[Array, Array]:
+    """What is behind the masked pixels of a box: n 3, float32, and from how many frames away: n, int16."""
+    source = window[number]
+    hole = source.hole[box]
     band = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the rim, where seams are seen
     where = np.nonzero(band)
-    inside, true = hole[where], scene.picture[box][..., :3]
-    mixed = fill_smooth(true.astype(np.float32), ~hole)[where]
+    inside, image = hole[where], source.image[box][..., :3]
+    filling = fill_smooth(image.astype(np.float32), ~hole)[where]
     origin = np.full(len(inside), -1, np.int16)
-    found = _judged(scene, box, band, sources(window, number, references, box))
+    found = _blended(source, box, band, candidates(window, number, references, box))
     share = np.zeros(len(inside), np.float32)
     if found is not None:
-        share = trust(found[0], mixed, where, hole.shape)
+        share = confidence(found[0], filling, where, hole.shape)
         origin[share > 0.5] = found[1][share > 0.5]
-    mixed = _repeated(scene, box, band, mixed, (share < 0.5) & inside)
+    filling = _continued(source, box, band, filling, (share < 0.5) & inside)
     if found is not None:
-        mixed = share[:, None] * found[0].color + (1 - share[:, None]) * mixed
-    mixed += _seam(true[where] - mixed, inside, where, hole.shape)
-    return mixed[inside], origin[inside]
+        filling = share[:, None] * found[0].color + (1 - share[:, None]) * filling
+    filling += _seam(image[where] - filling, inside, where, hole.shape)
+    return filling[inside], origin[inside]
 
 
-def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -> tuple[Blend, Array] | None:
-    """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any."""
-    hole, flat = scene.hole[box], np.flatnonzero(band)
-    target: Array = cv2.cvtColor(scene.picture[box], cv2.COLOR_RGBA2GRAY)
+def _blended(source: WindowFrame, box: Box, band: Array, found: Iterator[Candidate]) -> tuple[Blend, Array] | None:
+    """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any.
+
+    cost = surrounding error + c_t distance + c_l layer distance, inf where the other frame is itself masked.
+    """
+    hole, flat = source.hole[box], np.flatnonzero(band)
+    target: Array = cv2.cvtColor(source.image[box], cv2.COLOR_RGBA2GRAY)
     colors, costs, distances = [], [], []
-    good = np.zeros(len(flat), np.int64)
-    for source in candidates:
-        seen = sample(source.frame.picture, source.at, padding="zeros")
-        usable = seen[..., 3] == 255
-        speaks = (usable & ~hole).astype(np.float32)
-        if source.follows is not None:
-            speaks[sample(source.follows.view(np.uint8), source.at, nearest=True) == 0] *= OTHERWISE
-        error = surrounding_error(cv2.cvtColor(seen, cv2.COLOR_RGBA2GRAY), target, speaks)
-        error += PER_STRAY * source.strays
+    fitting = np.zeros(len(flat), np.int64)
+    for candidate in found:
+        warped = sample(candidate.frame.image, candidate.at, padding="zeros")
+        usable = warped[..., 3] == 255
+        weight = (usable & ~hole).astype(np.float32)
+        if candidate.support is not None:
+            weight[sample(candidate.support.view(np.uint8), candidate.at, nearest=True) == 0] *= UNSUPPORTED
+        error = surrounding_error(cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY), target, weight)
+        error += PER_LAYER_PIXEL * candidate.layer_distance
         usable, error = usable.ravel()[flat], error.ravel()[flat]
-        colors.append(seen.reshape(-1, 4)[flat, :3])
-        costs.append(np.where(usable, error + np.float32(PER_FRAME * source.distance), np.float32(np.inf)))
-        distances.append(source.distance)
-        good += usable & (error < FITS)
-        if good.min() >= scene.preset.enough:
+        colors.append(warped.reshape(-1, 4)[flat, :3])
+        costs.append(np.where(usable, error + np.float32(PER_FRAME * candidate.distance), np.float32(np.inf)))
+        distances.append(candidate.distance)
+        fitting += usable & (error < FITS)
+        if fitting.min() >= source.preset.enough:
             break
     if not colors:
         return None
@@ -254,19 +254,19 @@ def _judged(scene: Scene, box: Box, band: Array, candidates: Iterator[Source]) -
     return blended, np.array(distances)[blended.best]
 
 
-def _repeated(scene: Scene, box: Box, band: Array, smooth: Array, unseen: Array) -> Array:
-    """A smooth filling, n 3, and in it, where no frame shows a pixel, what the picture repeats around the hole."""
-    if not scene.preset.repeats or not unseen.any():
+def _continued(source: WindowFrame, box: Box, band: Array, smooth: Array, unseen: Array) -> Array:
+    """A smooth filling, n 3, and in it, where no frame shows a pixel, the patterns that continue around the hole."""
+    if not source.preset.offsets or not unseen.any():
         return smooth
-    where, wanted = np.nonzero(band), np.zeros(scene.hole.shape, bool)
+    where, wanted = np.nonzero(band), np.zeros(source.hole.shape, bool)
     wanted[box][where] = unseen
-    shifts = repeats(scene.grey, ~scene.hole, wanted, scene.preset.repeats)
-    likes = [grid(*box) + np.array(shift, np.float32) for shift in shifts]
-    likes += [aligned(scene, scene, at, box) for at in likes[:ALIGNED]]  # in perspective no shift fits everywhere
-    found = _judged(scene, box, band, (Source(REPEATED, at, scene) for at in likes))
+    offsets = dominant_offsets(source.grey, ~source.hole, wanted, source.preset.offsets)
+    shifted = [grid(*box) + np.array(offset, np.float32) for offset in offsets]
+    shifted += [aligned(source, source, at, box) for at in shifted[:ALIGNED]]  # in perspective no shift fits everywhere
+    found = _blended(source, box, band, (Candidate(OWN_DISTANCE, at, source) for at in shifted))
     if found is None:
         return smooth
-    share = trust(found[0], smooth, where, scene.hole[box].shape)[:, None]
+    share = confidence(found[0], smooth, where, source.hole[box].shape)[:, None]
     return np.asarray(share * found[0].color + (1 - share) * smooth)
 
 

@@ -1,113 +1,114 @@
 """Finding what moves, without model files."""
 
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
+from typing import Literal
 
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from peanut.buffers import sliding
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least, between, flag, one_of
-from peanut.vision.change_detection import BLIND, UNIT, compare, darkened, median, ranked
-from peanut.vision.guided_filter import guided_filter
-from peanut.vision.morphology import boxes, grown, large_parts, parts, seeded, without_holes, without_specks
+from peanut.vision import motion_segmentation as steps
+from peanut.vision.array import Array
+from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
+from peanut.vision.morphology import grow_mask, hysteresis, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 
-Array = npt.NDArray[Any]
-
 RADIUS = 15
-"""Frames looked ahead and back."""
+"""Frames of look-ahead and of the past; chosen on the demo clip and composites."""
 FAR = 10
-"""Frames that outlast a resting foot: near a cut, where only one side has witnesses, these alone are asked."""
-FIRM = 4
-"""How many witnesses of one side must know what was followed until here, so that it is let go."""
-PARALLAX = 1.1
-"""Pixels per frame that a still thing may move against the dominant motion."""
-SURE, LIKELY = 4.0, 2.0
-"""Distances, in units of the registration's noise, above which content is new, and above which it probably is."""
-MOST = 10
-"""And above which it makes no difference any more."""
-TOUCHES, FLAT_TOUCHES = 1.0, 0.9
-"""And above which it is new, textured or flat, if it touches what is."""
+"""Frames that outlast a resting foot, with views on one side only; chosen on the demo clip and composites."""
+PARALLAX, SLACK = 1.1, 1.5
+"""Pixels per frame, and besides, that parallax may shift what stands still; chosen on the demo clip and composites."""
 SAME = 0.5
-"""And below which a textured picture is the same even where a witness is masked: then its mask was wrong."""
-FLAT = 5.0
-"""Grey levels of deviation over 7x7 pixels below which a picture is flat: there a match means little."""
-WITHIN = 5
-"""Pixels within what moves in the frames before and after, from where on all moves."""
-IN_SHADOW = 0.34
-"""Share of the witnesses that must show a place brighter than it is, and at least two, so that a shadow lies there."""
+"""Distance, in sigma, up to which a masked view's texture is the same; chosen on the demo clip and composites."""
+SHADOWED, SHADOWED_LEAST = 0.34, 2
+"""Share and number of the reference views that show a shadow brighter; chosen on the demo clip and composites."""
 EDGE = 0.4
-"""Share of the largest distance within 2 pixels that belongs to the same thing, where few witnesses know little."""
-OUTLINE = 0.1
-"""Radius within which colors decide on the outline, as a share of the root of a part's area."""
-NEAR = 0.05
-"""Share of the picture's longest side within which a small part belongs to a larger one."""
+"""Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
 
 
 @attrs.frozen
 class _Preset:
     width: int
-    """Longest side in pixels that is looked at; larger pictures are reduced."""
+    """Longest side, in pixels; larger images are reduced."""
     distances: tuple[int, ...]
-    """Frames between a frame and its witnesses: nearer ones than 5 still show a foot that rests."""
+    """Frames between a frame and its reference views: nearer ones than 5 still show a foot that rests."""
     edge: float = EDGE
-    """As EDGE, where both sides have witnesses: where a sharp edge is drawn."""
+    """As EDGE, with reference views on both sides."""
 
 
 PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "fast": _Preset(320, (6, 10, 15))}
 
 
-@attrs.define(eq=False)
-class _View:
-    """What a witness says of a frame."""
+@attrs.frozen(eq=False)
+class _ReferenceView:
+    """What another frame, registered, shows of a frame, as `compare` gives it."""
 
     distance: Array
-    """h w, uint8: how far the content differs, as `compare` gives it."""
+    """h w, uint8: the distance map."""
     at: Array
-    """h w 2, float32, pixels of the witness."""
+    """h w 2, float32, pixels of the other frame."""
 
 
 @attrs.define(eq=False)
-class _Scene:
+class _WindowFrame:
     """A frame in the window, reduced, with what was computed for it once."""
 
     frame: Frame
-    picture: Array
+    image: Array
     grey: Array
     corners: Array
     flat: Array
     to_next: Array | None = None
-    views: dict[int, _View] = attrs.field(factory=dict)
+    views: dict[int, _ReferenceView] = attrs.field(factory=dict)
     mask: Array | None = None
-    guess: tuple[int, Array] | None = None
-    """A first mask, and how many views it was made from."""
+    provisional: tuple[int, Array] | None = None
+    """A first mask, and how many reference views it was made from."""
 
     @property
     def shot(self) -> int:
         return self.frame.shot
+
+    def distance_maps(self, others: "_Window", masks: dict[int, Array] | None = None) -> list[Array]:
+        """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
+
+        A mask of a view is wrong, and ignored, where the view shows the very same texture.
+        """
+        maps = []
+        for number in (other.frame.index for other in others):
+            view = self.views[number]
+            distance = view.distance
+            if masks is not None and masks[number].any():
+                masked = sample(masks[number].astype(np.uint8), view.at, nearest=True) > 0
+                same = ~self.flat & (distance <= SAME * UNIT)
+                distance = np.where(masked & ~same, np.uint8(INVALID), distance)
+            maps.append(distance)
+        return maps
+
+
+_Window = Sequence[_WindowFrame]
 
 
 @attrs.frozen(repr=False)
 class MovingObjects(Stage):
     """Mask what moves against the camera's own motion, also while it rests for a moment.
 
-    Asks of every pixel whether its content stands at this place of the scene 5 to 15 frames earlier and later. Frames
-    are registered by a homography; a bounded local search forgives parallax, so that what stands still in front of the
-    background is left alone. A second pass asks only what the witnesses do not themselves mask. All masks are new: what
+    Compares every pixel with the same place of the scene 5 to 15 frames earlier and later, in reference views that are
+    registered by a homography; a bounded local search forgives parallax, so that what stands still before the
+    background is left alone. Reference views do not count where they are masked themselves. All masks are new: what
     frames bring along is not used.
 
-    most: at most so many connected parts per frame, the largest; None: all.
-    min_area: parts smaller than this share of the picture are left out; near a larger part a quarter of it suffices.
+    most: at most so many connected components per frame, the largest; None: all.
+    min_area: components smaller than this share of the image are left out; near a larger one a quarter of it suffices.
     grow: pixels added around what was found.
-    preset: "fast" looks at half the size and half the witnesses, in a fifth of the time, and finds less.
+    preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
@@ -122,194 +123,132 @@ class MovingObjects(Stage):
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         preset = PRESETS[self.preset]
-        for window, core in sliding((_scene(frame, preset.width) for frame in frames), RADIUS):
-            number = core.start
-            _look(window, preset.distances)
-            scene = window[number]
-            edge = preset.edge if all(_witnesses(window, scene)) else EDGE
-            scene.mask = self._clean(scene, _score(window, number), edge)
+        for window, core in sliding((_window_frame(frame, preset.width) for frame in frames), RADIUS):
+            _find_views(window, preset.distances)
+            frame = window[core.start]
+            frame.mask = self._mask(window, core.start, preset)
             if self.shadows:
-                scene.mask = seeded(scene.mask | without_specks(_shadows(window, scene)), scene.mask)
-            scene.views.clear()
-            yield scene.frame.with_mask(self._full_size(scene.mask, scene.frame.size))
+                frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
+            frame.views.clear()
+            yield frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
 
-    def _clean(self, scene: _Scene, score: Array, edge: float) -> Array:
-        """From a score to a mask, at the reduced size."""
-        least = np.where(scene.flat, FLAT_TOUCHES, TOUCHES) * UNIT
-        strongest = cv2.dilate(np.minimum(score, np.uint8(MOST * UNIT)), np.ones((5, 5), np.uint8))
-        mask = without_specks(seeded((score > least) & (score >= edge * strongest), score > SURE * UNIT))
-        least_area = self.min_area * mask.size
-        near = grown(large_parts(mask, least_area), round(NEAR * max(mask.shape)))
-        mask = large_parts(seeded(mask, near), least_area / 4, self.most)
-        return _outlined(scene, without_holes(mask, 0.002 * mask.size))
+    def _mask(self, window: "_Window", number: int, preset: _Preset) -> Array:
+        """The mask of a frame, at the reduced size."""
+        frame = window[number]
+        edge = preset.edge if len(_sides(window, frame)) == 2 else EDGE
+        change = _change_map(window, number)
+        mask = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
+        return steps.refine_outline(mask, frame.image)
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
             mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        return torch.from_numpy(grown(mask, self.grow).copy())
+        return torch.from_numpy(grow_mask(mask, self.grow).copy())
 
 
-def _scene(frame: Frame, width: int) -> _Scene:
-    picture: Array = frame.numpy()
+def _window_frame(frame: Frame, width: int) -> _WindowFrame:
+    image: Array = frame.numpy()
     h, w = frame.size
     if max(h, w) > width:
         share = width / max(h, w)
         small = (max(1, round(w * share)), max(1, round(h * share)))
-        picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    mean = cv2.blur(grey.astype(np.float32), (7, 7))
-    square = cv2.blur(grey.astype(np.float32) ** 2, (7, 7))
-    return _Scene(frame, picture, grey, corners(grey), square - mean**2 < FLAT**2)
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return _WindowFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
 
 
-def _look(window: tuple[_Scene, ...], distances: tuple[int, ...]) -> None:
-    """Compare all frames with their witnesses, where that was not done yet."""
+def _find_views(window: _Window, distances: tuple[int, ...]) -> None:
+    """Compare all frames with their reference views, where that was not done yet."""
     for here, there in pairwise(window):
         if here.to_next is None:
             here.to_next = register(here.grey, there.grey, here.corners, np.eye(3), "similarity")
-    for number, scene in enumerate(window):
+    for number, frame in enumerate(window):
         for distance in distances:
             if number + distance < len(window):
                 other = window[number + distance]
-                if scene.frame.index not in other.views and other.mask is None:
-                    _compare(window, number, number + distance)
+                if frame.frame.index not in other.views and other.mask is None:
+                    _compare_pair(window, number, number + distance)
 
 
-def _compare(window: tuple[_Scene, ...], first: int, second: int) -> None:
-    """Let two frames testify for each other; one whose mask is made needs no witness any more."""
+def _compare_pair(window: _Window, first: int, second: int) -> None:
+    """Make two frames reference views of each other; one whose mask is made needs none any more."""
     a, b = window[first], window[second]
     start = np.eye(3)
-    for scene in window[first:second]:
-        start = np.asarray(scene.to_next) @ start
+    for frame in window[first:second]:
+        start = np.asarray(frame.to_next) @ start
     transform = register(a.grey, b.grey, a.corners, start)
-    reach = PARALLAX * (second - first) + 1.5
+    reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
-        a.views[b.frame.index] = _View(*compare(a.picture, b.picture, transform, reach))
-    b.views[a.frame.index] = _View(*compare(b.picture, a.picture, np.linalg.inv(transform), reach))
+        a.views[b.frame.index] = _ReferenceView(*compare(a.image, b.image, transform, reach))
+    b.views[a.frame.index] = _ReferenceView(*compare(b.image, a.image, np.linalg.inv(transform), reach))
 
 
-def _score(window: tuple[_Scene, ...], number: int) -> Array:
-    """How far the content of a frame differs from what stands there at other times: h w, uint8, as of `compare`."""
-    scene = window[number]
-    sides = [others for others in _witnesses(window, scene) if others]
+def _sides(window: _Window, frame: _WindowFrame) -> list[_Window]:
+    """The frames whose reference views a frame has, of the past and of the future: at most two, none empty."""
+    views = [other for other in window if other.frame.index in frame.views]
+    past = [other for other in views if other.frame.index < frame.frame.index]
+    return [side for side in (past, views[len(past) :]) if side]
+
+
+def _change_map(window: _Window, number: int) -> Array:
+    """How far the content of a frame differs from the background: h w, uint8, in UNITs per sigma, none INVALID."""
+    frame = window[number]
+    sides = _sides(window, frame)
     if not sides:
-        return np.zeros(scene.grey.shape, np.uint8)
-    masks = {other.frame.index: _guess(window, other) for others in sides for other in others}
-    telling = sides
-    if len(sides) == 1:  # at a shot's end the far witnesses alone outlast a foot that rests
-        far = [other for other in sides[0] if abs(other.frame.index - scene.frame.index) >= FAR]
-        telling = [far or sides[0]]
-    words = [median(_reports(scene, others, masks)) for others in telling]
-    score: Array = np.minimum.reduce(words)
-    unseen = np.minimum.reduce([report for others in sides for report in _reports(scene, others)])
-    if len(sides) == 1:  # and what they alone see belongs to something that every witness misses
-        known = score != BLIND
-        joined = seeded(known & (score > LIKELY * UNIT), (unseen > SURE * UNIT) & (unseen != BLIND))
-        score = np.where(joined | ~known, score, np.minimum(score, unseen))
-    previous = window[number - 1].mask if number else None
-    if previous is not None and previous.any():
-        carried = _carried(scene, window[number - 1], previous)
-        against = words if len(sides) > 1 else _reports(scene, telling[0], masks)
-        firm = [ranked(_reports(scene, others, masks))[min(FIRM, len(others)) - 1] for others in telling]
-        score = _followed(score, carried, against, np.minimum.reduce(firm))
-        if number + 1 < len(window):
-            after = window[number + 1]
-            score = _inner(score, carried & _carried(scene, after, _guess(window, after)))
-        unseen = np.where(carried, np.minimum.reduce([median(_reports(scene, others)) for others in sides]), unseen)
-    score = np.where(score == BLIND, unseen, score)
-    score = np.where(score == BLIND, 0, score).astype(np.uint8)
-    return _by_color(scene, score)
+        return np.zeros(frame.grey.shape, np.uint8)
+    unmasked = [frame.distance_maps(side) for side in sides]
+    masks = _masks(window, chain(*sides))
+    maps = [frame.distance_maps(side, masks) for side in (sides if len(sides) == 2 else [_far(frame, sides[0])])]
+    change, fallback = steps.background_distance(maps), np.minimum.reduce([*chain(*unmasked)])
+    if len(sides) == 1:
+        change = steps.keep_connected(change, fallback)
+    tracked = _warped_mask(window, number, number - 1)
+    if tracked.any():
+        change = steps.keep_tracked(change, tracked, maps)
+        change = steps.saturate_interior(change, tracked & _warped_mask(window, number, number + 1))
+        fallback = np.where(tracked, steps.background_distance(unmasked), fallback)
+    return steps.assign_flat(steps.replace_invalid(change, fallback), frame.image, frame.flat)
 
 
-def _followed(score: Array, carried: Array, against: list[Array], firm: Array) -> Array:
-    """A score that one side's word alone is not enough to lower where a mask is carried along."""
-    held = np.maximum.reduce([np.where(word == BLIND, 0, word) for word in against])
-    return np.where(carried & (score != BLIND) & (firm > LIKELY * UNIT), held, score)
+def _far(frame: _WindowFrame, side: _Window) -> _Window:
+    """Of the reference views of one side those that outlast a resting foot, if there are any."""
+    return [other for other in side if abs(other.frame.index - frame.frame.index) >= FAR] or side
 
 
-def _inner(score: Array, lasting: Array) -> Array:
-    """A score that says that all moves well inside what moves before and after."""
-    inner = cv2.erode(lasting.view(np.uint8), np.ones((2 * WITHIN + 1, 2 * WITHIN + 1), np.uint8)) > 0
-    return np.where(inner & (score != BLIND), np.maximum(score, np.uint8(MOST * UNIT)), score)
-
-
-def _shadows(window: tuple[_Scene, ...], scene: _Scene) -> Array:
-    """Where enough witnesses that are not masked show the same brighter: h w, bool."""
-    asked, brighter = (np.zeros(scene.grey.shape, np.uint8) for _ in range(2))
-    others = [other for side in _witnesses(window, scene) for other in side]
-    masks = {other.frame.index: _guess(window, other) for other in others}
-    for other, report in zip(others, _reports(scene, others, masks), strict=True):
-        known = report != BLIND
-        seen = sample(other.picture, scene.views[other.frame.index].at)
-        asked += known
-        brighter += known & darkened(scene.picture, seen, known)
-    return np.asarray((brighter >= 2) & (brighter >= IN_SHADOW * asked))
-
-
-def _carried(scene: _Scene, other: _Scene, mask: Array) -> Array:
-    """The mask of a neighboring frame, carried along by flow: h w, bool."""
-    start = grid(*(slice(0, n) for n in scene.grey.shape))
-    at = start + dense_flow(scene.grey, other.grey, "fast")
+def _warped_mask(window: _Window, number: int, neighbor: int) -> Array:
+    """The mask of a neighboring frame, warped by dense flow: h w, bool; empty outside the window."""
+    frame = window[number]
+    if not 0 <= neighbor < len(window):
+        return np.zeros(frame.grey.shape, bool)
+    mask = _mask_of(window, window[neighbor])
+    if not mask.any():
+        return mask
+    start = grid(*(slice(0, n) for n in frame.grey.shape))
+    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
     return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
 
 
-def _by_color(scene: _Scene, score: Array) -> Array:
-    """Where a match means little, because nothing has texture, the colors around decide."""
-    new, old = score > SURE * UNIT, (score <= LIKELY * UNIT) & ~scene.flat
-    picture = scene.picture.astype(np.float32)
-    around_new, around_old = (
-        cv2.blur(np.dstack([picture * side[..., None], side.astype(np.float32)]), (41, 41)) for side in (new, old)
-    )
-    apart_new, apart_old = (
-        ((picture - around[..., :3] / (around[..., 3:] + 1e-4)) ** 2).sum(axis=-1)
-        for around in (around_new, around_old)
-    )
-    needed = 0.5 + 6 * score.astype(np.float32) / (LIKELY * UNIT)  # the likelier it is new, the less the color must say
-    joins = scene.flat & (score <= LIKELY * UNIT) & (around_new[..., 3] > 0.25) & (apart_new < needed * apart_old)
-    return np.where(joins, np.uint8(SURE * UNIT), score)
+def _masks(window: _Window, others: Iterable[_WindowFrame]) -> dict[int, Array]:
+    return {other.frame.index: _mask_of(window, other) for other in others}
 
 
-def _outlined(scene: _Scene, mask: Array) -> Array:
-    """The mask with an outline that follows the colors."""
-    out = np.zeros_like(mask)
-    for part in parts(mask):
-        radius = max(1, round(OUTLINE * float(np.count_nonzero(part)) ** 0.5))
-        for box in boxes(part, 2 * radius):
-            out[box] |= guided_filter(part[box], scene.picture[box], radius) > 0.5
-    return out
+def _mask_of(window: _Window, frame: _WindowFrame) -> Array:
+    """The mask of a frame: its own, or a provisional one from the reference views so far."""
+    if frame.mask is not None:
+        return frame.mask
+    if frame.provisional is None or frame.provisional[0] != len(frame.views):
+        sides = [frame.distance_maps(side) for side in _sides(window, frame)]
+        mask = steps.provisional_mask(sides) if sides else np.zeros(frame.grey.shape, bool)
+        frame.provisional = len(frame.views), mask
+    return frame.provisional[1]
 
 
-def _witnesses(window: tuple[_Scene, ...], scene: _Scene) -> tuple[list[_Scene], list[_Scene]]:
-    seen = [other for other in window if other.frame.index in scene.views]
-    return (
-        [other for other in seen if other.frame.index < scene.frame.index],
-        [other for other in seen if other.frame.index > scene.frame.index],
-    )
-
-
-def _guess(window: tuple[_Scene, ...], scene: _Scene) -> Array:
-    """The mask of a witness: its own, or a first one from what has been compared so far."""
-    if scene.mask is not None:
-        return scene.mask
-    if scene.guess is None or scene.guess[0] != len(scene.views):
-        sides = [others for others in _witnesses(window, scene) if others]
-        words = [median(_reports(scene, others)) for others in sides]
-        if len(words) == 1:  # one side cannot tell what left from what came: only what none of them shows
-            words = _reports(scene, sides[0])
-        score = np.minimum.reduce(words) if words else np.zeros(scene.grey.shape, np.uint8)
-        scene.guess = len(scene.views), without_specks((score > SURE * UNIT) & (score != BLIND))
-    return scene.guess[1]
-
-
-def _reports(scene: _Scene, others: list[_Scene], masks: dict[int, Array] | None = None) -> list[Array]:
-    """What the witnesses say, each h w, uint8; BLIND where they cannot see or, with `masks`, are masked."""
-    reports = []
-    for other in others:
-        view = scene.views[other.frame.index]
-        report = view.distance
-        if masks is not None and masks[other.frame.index].any():
-            covered = sample(masks[other.frame.index].astype(np.uint8), view.at, nearest=True)
-            same = ~scene.flat & (report <= SAME * UNIT)
-            report = np.where((covered > 0) & ~same, np.uint8(BLIND), report)
-        reports.append(report)
-    return reports
+def _shadow(window: _Window, frame: _WindowFrame) -> Array:
+    """Where enough reference views that are not masked show the same brighter: h w, bool."""
+    valid, brighter = (np.zeros(frame.grey.shape, np.uint8) for _ in range(2))
+    others = [*chain(*_sides(window, frame))]
+    for other, distance in zip(others, frame.distance_maps(others, _masks(window, others)), strict=True):
+        known = distance != INVALID
+        valid += known
+        brighter += known & darkened(frame.image, sample(other.image, frame.views[other.frame.index].at), known)
+    return np.asarray((brighter >= SHADOWED_LEAST) & (brighter >= SHADOWED * valid))

@@ -53,7 +53,7 @@ PRESETS = {
 
 
 @attrs.define(eq=False)
-class _Held:
+class _WindowFrame:
     """A frame in the window, with what was computed for it and for its pair with the next."""
 
     frame: Frame
@@ -170,21 +170,21 @@ class _Run:
 
     def __init__(self, settings: NOFEraser, network: E2FGVI) -> None:
         self.settings, self.network = settings, network
-        self.references: References[_Held] = References(settings.reference_stride, settings.max_references)
+        self.references: References[_WindowFrame] = References(settings.reference_stride, settings.max_references)
         self.device = next(network.parameters()).device
         self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
         self.covered = Covered("NOFEraser")
 
-    def take(self, frame: Frame, number: int) -> _Held:
+    def take(self, frame: Frame, number: int) -> _WindowFrame:
         """The next frame of the stream, with its place in its shot."""
-        item = _Held(frame, number)
+        item = _WindowFrame(frame, number)
         item.mask  # noqa: B018  (refused before it is held)
         self.references.add(item)
         return item
 
-    def in_windows(self, items: Iterator[_Held]) -> Iterator[Frame]:
+    def in_windows(self, items: Iterator[_WindowFrame]) -> Iterator[Frame]:
         """The frames of one shot; window after window."""
-        of, held, centre, start, ended = self.settings, deque[_Held](), 0, 0, False
+        of, held, centre, start, ended = self.settings, deque[_WindowFrame](), 0, 0, False
         ahead = min(of.neighbor_stride, of.lookahead)
         step = of.neighbor_stride if of.overlap else of.neighbor_stride + ahead + 1
         covered = 0  # frames of the shot that some window held
@@ -204,15 +204,15 @@ class _Run:
         while held:
             yield self._finished(held.popleft())
 
-    def live(self, items: Iterator[_Held]) -> Iterator[Frame]:
+    def live(self, items: Iterator[_WindowFrame]) -> Iterator[Frame]:
         """The frames of one shot, each as it comes."""
-        local = deque[_Held](maxlen=2 * self.settings.neighbor_stride)
+        local = deque[_WindowFrame](maxlen=2 * self.settings.neighbor_stride)
         for item in items:
             local.append(item)
             self._complete(list(local), live=True)
             yield self._finished(item)
 
-    def _complete(self, local: list[_Held], live: bool) -> None:
+    def _complete(self, local: list[_WindowFrame], live: bool) -> None:
         """Compute one window, and blend what it gives into the frames it completes: all, or live the last."""
         wanted = local[-1:] if live else local
         if not any(item.mask.any() for item in wanted):
@@ -237,7 +237,7 @@ class _Run:
                 self._blend(item, region, (region.restore(picture) + 1) / 2 * 255)
 
     @torch.inference_mode()
-    def _window(self, local: list[_Held], references: tuple[_Held, ...], region: Region) -> Tensor:
+    def _window(self, local: list[_WindowFrame], references: tuple[_WindowFrame, ...], region: Region) -> Tensor:
         """The local frames as the network sees them: t 3 h w in [-1, 1]; with a look-ahead of 0 the last alone."""
         self._encode([*local, *references], region)
         self._find_flows(local)
@@ -251,7 +251,7 @@ class _Run:
         return self.network.complete(features, to_next, to_previous, decoded)[0].float().cpu()
 
     @torch.inference_mode()
-    def _newest(self, local: list[_Held], references: tuple[_Held, ...], region: Region) -> Tensor:
+    def _newest(self, local: list[_WindowFrame], references: tuple[_WindowFrame, ...], region: Region) -> Tensor:
         """The newest frame as the network sees it: 1 3 h w in [-1, 1]."""
         if not self.settings.remember:
             return self._window(local, references, region)
@@ -262,7 +262,7 @@ class _Run:
                 picture = self._step(item, held[:count])
         return picture.float().cpu()
 
-    def _step(self, item: _Held, earlier: list[_Held]) -> Tensor:
+    def _step(self, item: _WindowFrame, earlier: list[_WindowFrame]) -> Tensor:
         """One frame completed from what is remembered of earlier ones, and remembered itself: 1 3 h w in [-1, 1]."""
         before = [one for one in earlier[-2:] if item.number - one.number <= 2]
         flow = None
@@ -274,7 +274,7 @@ class _Run:
         picture, item.remembered = complete_newest(self.network, _there(item.feature)[None], flow, near, seen)
         return picture
 
-    def _make_do(self, items: list[_Held], references: int) -> bool:
+    def _make_do(self, items: list[_WindowFrame], references: int) -> bool:
         """Ask for less memory from here on; False if there is nothing left to give up."""
         region, smallest = items[0].region, MULTIPLE[0] * MULTIPLE[1]
         area = self.max_pixels if region is None else min(self.max_pixels, region.size[0] * region.size[1])
@@ -293,7 +293,7 @@ class _Run:
             item.forget()
         return True
 
-    def _region_for(self, local: list[_Held]) -> Region:
+    def _region_for(self, local: list[_WindowFrame]) -> Region:
         """The region of a window: that of the window before for as long as the masks stay in it."""
         size = local[0].frame.size
         multiple = self.network.fixed_size or MULTIPLE
@@ -306,7 +306,7 @@ class _Run:
             return before
         return region_around(masks, multiple, MARGIN, self.max_pixels)
 
-    def _encode(self, items: list[_Held], region: Region) -> None:
+    def _encode(self, items: list[_WindowFrame], region: Region) -> None:
         """Encode those frames whose features of this region are not there yet."""
         missing = [item for item in items if item.region != region or item.feature is None]
         weight = next(self.network.encoder.parameters())
@@ -321,7 +321,7 @@ class _Run:
             for item, feature in zip(missing, encoded, strict=True):
                 item.feature = feature
 
-    def _find_flows(self, local: list[_Held]) -> None:
+    def _find_flows(self, local: list[_WindowFrame]) -> None:
         """Flows between neighbors that are not there yet."""
         missing = [(a, b) for a, b in pairwise(local) if a.flows is None]
         if missing:
@@ -330,7 +330,7 @@ class _Run:
             for (a, _), there, back in zip(missing, to_next, to_previous, strict=True):
                 a.flows = there[0], back[0]
 
-    def _blend(self, item: _Held, region: Region, picture: Tensor) -> None:
+    def _blend(self, item: _WindowFrame, region: Region, picture: Tensor) -> None:
         """Half old, half new, in the order of the windows, as published. picture: 3 h w, 0 to 255, of the region."""
         hole = item.mask[region.box]
         if self.settings.region == "auto":
@@ -338,7 +338,7 @@ class _Run:
         new = picture[:, hole].clamp(0, 255).floor()  # the published code truncates
         item.completed = new if item.completed is None else (item.completed + new) / 2
 
-    def _finished(self, item: _Held) -> Frame:
+    def _finished(self, item: _WindowFrame) -> Frame:
         """The frame as it leaves: its hole filled, the rest as it came."""
         if item.completed is None:
             if item.mask.all():

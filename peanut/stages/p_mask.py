@@ -19,7 +19,7 @@ from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
 from peanut.ops.attention import FastAttention
 from peanut.pipeline import Stage
 from peanut.validators import at_least, one_of
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 from peanut.weights import names_used, pull, resolve
 from peanut.weights.tokenizer import LONGEST, Tokenizer
 
@@ -196,7 +196,7 @@ class _Run:
         for one in unwanted:
             mask &= one <= 0
         if self.stage.grow:
-            mask = torch.from_numpy(grown(mask.numpy(), self.stage.grow))
+            mask = torch.from_numpy(grow_mask(mask.numpy(), self.stage.grow))
         self.frames += 1
         self.found |= bool(mask.any())
         out = frame.with_mask(mask).with_layer("confidence", (255 * logits.sigmoid()).round().to(torch.uint8))

@@ -17,7 +17,7 @@ from peanut.networks.sam2 import normalised
 from peanut.ops.attention import FastAttention
 from peanut.pipeline import Stage
 from peanut.validators import at_least, one_of
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 from peanut.weights import names_used, resolve
 
 SPATIAL, POINTERS = 6, 15
@@ -123,7 +123,7 @@ class Sam2Track(Stage):
             for name, mask in masks.items():
                 union |= mask
                 frame = frame.with_layer(f"object: {name}", mask)
-            yield frame.with_mask(torch.from_numpy(grown(union.numpy(), self.grow)) if self.grow else union)
+            yield frame.with_mask(torch.from_numpy(grow_mask(union.numpy(), self.grow)) if self.grow else union)
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.validators import at_least, between
-from peanut.vision.morphology import grown
+from peanut.vision.morphology import grow_mask
 
 RESTART = 300
 """Frames after which tracking begins anew: tracks are never given up before, and each costs time and memory."""
@@ -99,7 +99,7 @@ class Sam3Mask(Stage):
         tracker = self._model.tracker_model
         forget(session, number, tracker.num_maskmem, tracker.config)
         mask = objects.any(dim=0).cpu()
-        return torch.from_numpy(grown(mask.numpy(), self.grow)) if self.grow else mask.clone()
+        return torch.from_numpy(grow_mask(mask.numpy(), self.grow)) if self.grow else mask.clone()
 
 
 def forget(session: Any, now: int, memories: int, config: Any) -> None:

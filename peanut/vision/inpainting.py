@@ -1,20 +1,17 @@
 """Filling holes from what lies around them, on NumPy arrays."""
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 
 def fill_smooth(x: Array, known: Array) -> Array:
-    """Fill what is not known as a smooth membrane over what is: known values stay, the rest bends between them.
+    """Interpolate what is not known smoothly between what is, by push-pull: known values stay as they are.
 
-    x: h w c, float32. known: h w, bool. Returns h w c, float32; zeros if nothing is known. Push-pull over a pyramid:
-    each level averages the known values of 2x2 pixels, each unknown value is looked up one level coarser, bilinear.
-    Source: Gortler et al., The Lumigraph, SIGGRAPH 1996.
+    x: h w c, float32. known: h w, bool. Returns h w c, float32; zeros if nothing is known. Over a pyramid: pull, each
+    level averages the known values of 2x2 pixels, x' = sum w x / sum w, w' = min(1, sum w); push, from the coarsest
+    level on, x <- w x + (1 - w) up(x'), bilinear. Source: Gortler et al., The Lumigraph, SIGGRAPH 1996.
     """
     levels = [(x * known[..., None], known.astype(np.float32))]
     while not (levels[-1][1] > 0).all() and max(levels[-1][1].shape) > 1:
@@ -26,7 +23,7 @@ def fill_smooth(x: Array, known: Array) -> Array:
             both = cv2.copyMakeBorder(both, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT)
         both = cv2.resize(both, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
         total, share = both[..., :-1], both[..., -1]
-        weight = np.minimum(share * 4, 1)  # one known pixel of four is enough to count in full
+        weight = np.minimum(share * 4, 1)
         levels.append((total * (weight / np.maximum(share, 1e-6))[..., None], weight))
     coarse, weight = levels.pop()
     coarse = coarse / np.maximum(weight, 1e-6)[..., None]

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -18,17 +17,17 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 SMALLEST = 16
-"""Pixels per side below which no flow is sought: DIS matches patches of 8 on pictures halved at least once."""
+"""Pixels per side below which no flow is sought: DIS matches patches of 8 on images halved at least once."""
 
 
 def dense_flow(grey: Array, other: Array, preset: Literal["ultrafast", "fast", "medium"] = "medium") -> Array:
-    """Where each pixel of `grey` is found in `other`: h w 2, float32, pixels; zeros for pictures under 16 pixels.
+    """Where each pixel of `grey` is found in `other`: h w 2, float32, pixels; zeros for images under 16 pixels.
 
     grey, other: h w, uint8. The same arrays give the same flow, whatever was computed before and on how many threads.
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016 (OpenCV's DIS).
     """
     if grey.shape != other.shape:
-        raise ValueError(f"dense_flow: both pictures must have one size, got {grey.shape} and {other.shape}.")
+        raise ValueError(f"dense_flow: both images must have one size, got {grey.shape} and {other.shape}.")
     if min(grey.shape) < SMALLEST:
         return np.zeros((*grey.shape, 2), np.float32)
     grey, other = np.ascontiguousarray(grey), np.ascontiguousarray(other)
@@ -47,7 +46,7 @@ def sample(x: Array, at: Array, nearest: bool = False, padding: Literal["border"
     """Look `x` up at positions `at`, bilinear or nearest.
 
     x: h w or h w c (c at most 4), uint8 or float32. at: m n 2, float32, pixels of x. padding: what lies outside the
-    picture, its nearest border pixel or zeros. Returns m n or m n c, type of x.
+    image, its nearest border pixel or zeros. Returns m n or m n c, type of x.
     """
     method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     mode = cv2.BORDER_REPLICATE if padding == "border" else cv2.BORDER_CONSTANT
@@ -56,7 +55,7 @@ def sample(x: Array, at: Array, nearest: bool = False, padding: Literal["border"
 
 
 def within(at: Array, size: tuple[int, int]) -> Array:
-    """Which positions (m n 2, pixels) lie inside a picture of `size` (h, w): m n, bool."""
+    """Which positions (m n 2, pixels) lie inside an image of `size` (h, w): m n, bool."""
     h, w = size
     x, y = at[..., 0], at[..., 1]
     return (x >= 0) & (y >= 0) & (x <= w - 1) & (y <= h - 1)

@@ -1,40 +1,40 @@
-"""Bringing what was filled into a hole to rest over time, on NumPy arrays."""
+"""Motion-compensated temporal filtering of what was filled into a hole, on NumPy arrays."""
 
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
 
-PULL = 0.9
-"""How much of a neighboring frame's content is taken where both agree."""
-APART = 78.0
-"""Grey levels between both at which that falls by a factor of e."""
-UNDECIDED = 0.15
-"""Grey levels by which one way to the neighbor must be better than another to count e times as much, where the best
-one fits exactly; as many times more as that is off by grey levels."""
+GAIN = 0.9
+"""k, the share of the neighboring frame where both agree; chosen on the demo clip and composites."""
+FALLOFF = 78.0
+"""d_0, grey levels of difference at which that share falls by a factor of e; chosen on the demo clip and composites."""
+TEMPERATURE = 0.15
+"""T, grey levels: how sharply the best motion is preferred; chosen on the demo clip and composites."""
 SIDE = 21
-"""Pixels per side over which contents are compared."""
+"""Pixels per side over which contents are compared; chosen on the demo clip and composites."""
 
 
-def settle(picture: Array, hole: Array, neighbor: Array, ways: list[Array]) -> Array:
-    """The pixels of a hole, drawn towards the same content in the filled picture of a neighboring frame.
+def temporal_filter(image: Array, hole: Array, neighbor: Array, positions: list[Array]) -> Array:
+    """The pixels of a hole, pulled towards the same content in the filled image of a neighboring frame: n 3, float32.
 
-    picture: h w 3, float32, a box of the frame, 0 to 255. hole: h w, bool. neighbor: the neighbor's whole picture,
-    float32. ways: where the content of the box may lie in it, each h w 2, float32, pixels. Returns n 3, float32.
+    For the neighbor y_m looked up along motion m, and d_m the mean of |y_m - x| over SIDE x SIDE pixels:
+    x <- x + k sum_m p_m exp(-d_m / d_0) (y_m - x), p_m = softmax_m(-d_m / (T (1 + min d))).
     Run along a clip and back again it is a recursive low-pass filter along the motion, without delay.
+    image: x, h w 3, float32, a box of the frame, 0 to 255. hole: h w, bool. neighbor: all of the neighbor's image,
+    float32. positions: where the content of the box may lie in it, by motion, each h w 2, float32, pixels.
     """
     none: Any = None  # both coordinates are in the first
-    carried = [  # cubic: what is carried on and on must not blur
-        cv2.remap(neighbor, at, none, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for at in ways
+    warped = [  # cubic: what is warped again and again must not blur
+        cv2.remap(neighbor, at, none, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for at in positions
     ]
-    apart = np.stack([cv2.blur(np.abs(one - picture).mean(axis=-1), (SIDE, SIDE))[hole] for one in carried])
-    best = apart.min(axis=0)
-    shares = np.exp((best - apart) / (UNDECIDED * (1 + best)))
-    shares *= PULL * np.exp(-apart / APART) / shares.sum(axis=0)
-    settled = picture[hole]
-    for share, one in zip(shares, carried, strict=True):
-        settled = settled + share[:, None] * (one[hole] - picture[hole])
-    return settled
+    distances = np.stack([cv2.blur(np.abs(one - image).mean(axis=-1), (SIDE, SIDE))[hole] for one in warped])
+    best = distances.min(axis=0)
+    shares = np.exp((best - distances) / (TEMPERATURE * (1 + best)))
+    shares *= GAIN * np.exp(-distances / FALLOFF) / shares.sum(axis=0)
+    filtered = image[hole]
+    for share, one in zip(shares, warped, strict=True):
+        filtered = filtered + share[:, None] * (one[hole] - image[hole])
+    return filtered

@@ -11,26 +11,25 @@ from torch import Tensor
 from peanut.networks.bidirectional import Bidirectional, State
 
 MOVES = 0.35
-"""Pixels per frame, of the features, that a pixel moves in the mean, what is more than one counting as one: above it
-states may be carried far."""
+"""Mean motion, in pixels per frame, from which on states may be carried far; measured: docs/ur-net.md."""
 CARRY_MOVING, CARRY_STILL_LIVE = 60, 7
-"""`carry="auto"`, while the picture moves and while it does not."""
+"""`carry="auto"`, in frames, while the image moves and while it does not; measured: docs/ur-net.md."""
 CHUNK_STILL = LOOKAHEAD_STILL = 7
-"""Pictures of a chunk and of the look-ahead that `carry="auto"` uses at most while the picture does not move."""
-MISFIT = 1.1
-"""How much worse pictures made from far-carried states may fit the input than those from new ones, while still."""
+"""Longest chunk and look-ahead, in frames, of `carry="auto"` while the image is still; measured: docs/ur-net.md."""
+TOLERANCE = 1.1
+"""Highest reconstruction error of far-carried states, over that of new ones; measured: docs/ur-net.md."""
 
 
 @attrs.define(eq=False)
-class _Seen:
-    """A picture in the window, with what is computed for it once."""
+class _WindowFrame:
+    """A frame in the window, with what is computed for it once."""
 
     image: Tensor
     spatial: Tensor
     to_previous: Tensor | None = None
     to_next: Tensor | None = None
     motion: float = 0.0
-    """How far its pixels moved since the picture before, in the mean, none counting as more than one pixel."""
+    """How far its pixels moved since the frame before, in the mean, none counting as more than one pixel."""
 
 
 @attrs.frozen(eq=False)
@@ -39,7 +38,7 @@ class _Chain:
 
     states: Mapping[str, State | None] = attrs.field(factory=dict)
     age: int = 0
-    """Pictures since then."""
+    """Frames since then."""
 
 
 @attrs.frozen(eq=False)
@@ -47,28 +46,28 @@ class _Reach:
     """How a chunk is computed."""
 
     length: int
-    """Its pictures."""
+    """Its frames."""
     carry: int | None
-    window: list[_Seen]
-    """The pictures that backward branches run over: its own, and what of the look-ahead is used."""
+    window: list[_WindowFrame]
+    """The frames that backward branches run over: its own, and what of the look-ahead is used."""
     far: bool = False
-    """Whether the picture moves and states may be carried far; never unless carry is "auto"."""
+    """Whether the image moves and states may be carried far; never unless carry is "auto"."""
 
 
 class BidirectionalStream:
-    """Runs a network over the pictures of one shot, pushed one by one: b 3 h w in [0, 1] in, enlarged float32 out.
+    """Runs a network over the images of one shot, pushed one by one: b 3 h w in [0, 1] in, enlarged float32 out.
 
-    The pictures come out in chunks. Forward branches carry their state from chunk to chunk, taken after the last
-    picture of the chunk itself. Backward branches begin `lookahead` pictures behind the chunk; what a later branch
-    needs of a forward branch there is provisional, and computed again with the next chunk.
+    They come out in chunks. Forward branches carry their state from chunk to chunk, taken after the last frame of the
+    chunk itself. Backward branches begin `lookahead` frames behind the chunk; what a later branch needs of a forward
+    branch there is provisional, and computed again with the next chunk.
 
-    chunk: pictures that come out together; None: all at once, as published. carry: forward branches that would reach
-    back further than this from a chunk's first picture begin anew; None: never; "auto": far while the picture moves,
-    and while it does not both ways little, as a state that is carried over still pictures drifts; one that comes from
-    moving pictures goes on until what it gives, made small again, does not fit the input any more. fade: pictures over
+    chunk: frames that come out together; None: all at once, as published. carry: forward branches that would reach
+    back further than this from a chunk's first frame begin anew; None: never; "auto": far while the image moves, and
+    while it does not both ways little, as a state that is carried over still images drifts; one that comes from moving
+    images goes on until its reconstruction error exceeds that of a new one. fade: frames over
     which a chunk goes over into the next, in equal steps: the first ones of the look-ahead, finished provisionally;
     without look-ahead, the first ones after a new beginning, finished from the old state too.
-    Holds: chunk + lookahead pictures, with their flows and features, and `fade` enlarged ones.
+    Holds: chunk + lookahead frames, with their flows and features, and `fade` enlarged ones.
     """
 
     def __init__(
@@ -81,23 +80,23 @@ class BidirectionalStream:
     ) -> None:
         self.network, self.chunk, self.lookahead, self.fade = network, chunk, lookahead, fade
         self.carry = None if chunk is None else carry  # all at once: nothing is carried
-        self._window: list[_Seen] = []
-        self._newest: _Seen | None = None
+        self._window: list[_WindowFrame] = []
+        self._newest: _WindowFrame | None = None
         self._chain = _Chain()
         self._far = False  # whether its states were carried far
         self._old: _Chain | None = None  # fading out, where there is no look-ahead
-        self._provisional: list[Tensor] = []  # by the chunk before, for the first pictures of the window
+        self._provisional: list[Tensor] = []  # by the chunk before, for the first frames of the window
         self._last_backward = [branch for branch in network.branches if branch.startswith("backward")][-1]
 
     @torch.no_grad()
     def push(self, image: Tensor) -> list[Tensor]:
-        """The next picture; gives the pictures that are finished, in order."""
-        seen = _Seen(image, self.network.encode(image))
+        """The next image; gives those that are finished, in order."""
+        newest = _WindowFrame(image, self.network.encode(image))
         if self._newest is not None:
-            self._newest.to_next, seen.to_previous = self.network.flows(self._newest.image, image)
-            seen.motion = float(seen.to_previous.norm(dim=1).clamp(max=1).mean())
-        self._window.append(seen)
-        self._newest = seen
+            self._newest.to_next, newest.to_previous = self.network.flows(self._newest.image, image)
+            newest.motion = float(newest.to_previous.norm(dim=1).clamp(max=1).mean())
+        self._window.append(newest)
+        self._newest = newest
         if self.chunk is None or len(self._window) < self.chunk + self.lookahead:
             return []
         out: list[Tensor] = []
@@ -114,7 +113,7 @@ class BidirectionalStream:
         return out
 
     def _finish(self, most: int) -> list[Tensor]:
-        """Finish the first pictures of the window, `most` or, while the picture does not move, fewer."""
+        """Finish the first frames of the window, `most` or, while the image does not move, fewer."""
         reach, age, out = self._computed(most)
         others, first, steps = self._provisional, 1, len(self._provisional) + 1
         if self._old is not None:
@@ -129,9 +128,9 @@ class BidirectionalStream:
         return out[: reach.length]
 
     def _computed(self, most: int) -> tuple[_Reach, int, list[Tensor]]:
-        """The next chunk, how many pictures its states reach back, and its pictures with those to fade.
+        """The next chunk, how many frames its states reach back, and its images with those to fade.
 
-        Where a state was carried far and the picture now stands still, it goes on while its pictures fit the input.
+        Where a state was carried far and the image now is still, it goes on while its reconstruction error is low.
         """
         reach, before, far = self._reach(most), self._chain, self._far
         begins = reach.carry is not None and before.age > reach.carry
@@ -141,7 +140,8 @@ class BidirectionalStream:
         if far and not reach.far and before.age <= CARRY_MOVING:
             further = _Reach(most, CARRY_MOVING, self._window, far=True)
             carried, other = self._run(before, further)
-            if self._misfit(other, reach.length) < MISFIT * self._misfit(out, reach.length):
+            far_error, error = (self._reconstruction_error(each, reach.length) for each in (other, out))
+            if far_error < TOLERANCE * error:
                 self._chain, self._far = carried, True
                 return further, before.age, other
         if begins and not self.lookahead:
@@ -152,7 +152,7 @@ class BidirectionalStream:
         """How far states may reach now."""
         if self.carry != "auto":
             return _Reach(most, self.carry, self._window)
-        if sum(seen.motion for seen in self._window) > MOVES * len(self._window):
+        if sum(frame.motion for frame in self._window) > MOVES * len(self._window):
             return _Reach(most, CARRY_MOVING, self._window, far=self.lookahead > 0)
         if not self.lookahead:
             return _Reach(most, CARRY_STILL_LIVE, self._window)
@@ -161,22 +161,22 @@ class BidirectionalStream:
         window = self._window[: length + ahead]
         return _Reach(length, usual + ahead - len(window), window)  # at the end of a shot the past makes up for it
 
-    def _misfit(self, finished: list[Tensor], length: int) -> float:
-        """How far the first finished pictures, made as small as they were, are from those: mean square."""
+    def _reconstruction_error(self, finished: list[Tensor], length: int) -> float:
+        """The mean square difference of the first finished images, reduced to the size of the input, from the input."""
         total = 0.0
-        for seen, picture in zip(self._window[:length], finished, strict=False):
-            small = F.interpolate(picture, seen.image.shape[-2:], mode="bicubic", antialias=True)
-            total += float((small - seen.image).square().mean())
+        for frame, image in zip(self._window[:length], finished, strict=False):
+            small = F.interpolate(image, frame.image.shape[-2:], mode="bicubic", antialias=True)
+            total += float((small - frame.image).square().mean())
         return total
 
     def _run(self, chain: _Chain, reach: _Reach) -> tuple[_Chain, list[Tensor]]:
-        """All branches over a chunk and its look-ahead: where they then stand, and its pictures with those to fade."""
+        """All branches over a chunk and its look-ahead: where they then stand, and its images with those to fade."""
         length, window = reach.length, reach.window
         beyond, states = min(self.fade, length, len(window) - length), dict(chain.states)
         network = self.network
-        features: list[dict[str, Tensor]] = [{"spatial": seen.spatial} for seen in window]
-        to_previous, to_next = [seen.to_previous for seen in window], [seen.to_next for seen in window]
-        needed = len(window)  # pictures for which a forward branch must run
+        features: list[dict[str, Tensor]] = [{"spatial": frame.spatial} for frame in window]
+        to_previous, to_next = [frame.to_previous for frame in window], [frame.to_next for frame in window]
+        needed = len(window)  # frames for which a forward branch must run
         for branch in network.branches:
             if branch.startswith("backward"):
                 propagated = network.propagate(branch, features[::-1], to_next[::-1])[0][::-1]
@@ -190,4 +190,4 @@ class BidirectionalStream:
             for own, feature in zip(features, propagated, strict=False):
                 own[branch] = feature
         finished = zip(window[: length + beyond], features, strict=False)
-        return _Chain(states, chain.age + length), [network.reconstruct(seen.image, own) for seen, own in finished]
+        return _Chain(states, chain.age + length), [network.reconstruct(frame.image, own) for frame, own in finished]

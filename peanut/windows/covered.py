@@ -1,4 +1,4 @@
-"""Frames whose masks cover the whole picture: what every eraser says of one that it cannot fill."""
+"""Frames whose masks cover the whole image: what every eraser says of one that it cannot fill."""
 
 import logging
 
@@ -20,7 +20,7 @@ class Covered:
         """`frame` is covered, and nothing shows what is behind its mask."""
         if not self.told:
             log.warning(
-                "%s: the mask of frame %d covers the whole picture and there is nothing to fill it from: it stays as it"
+                "%s: the mask of frame %d covers the whole image and there is nothing to fill it from: it stays as it"
                 " is, and so do others like it.",
                 self.eraser,
                 frame.index,

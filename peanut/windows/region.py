@@ -1,4 +1,4 @@
-"""Which part of the picture a window computes: a box around what is masked, of sides that the network can take."""
+"""Which part of the image a window computes: a box around what is masked, of sides that the network can take."""
 
 import math
 
@@ -8,23 +8,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CORNER = 12
-"""Boxes stand at multiples of this many pixels (one token), or at the picture's edge."""
+"""Boxes stand at multiples of this many pixels (one token), or at the image's edge."""
 
 
 @attrs.frozen
 class Region:
-    """A box of the picture, in pixels, and the size at which the network sees it."""
+    """A box of the image, in pixels, and the size at which the network sees it."""
 
     top: int
     left: int
     height: int
     width: int
     size: tuple[int, int]
-    """(h, w) that goes into the network: that of the box, larger where the picture is too small, smaller by request."""
+    """(h, w) that goes into the network: that of the box, larger where the image is too small, smaller by request."""
 
     @property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture."""
+        """Rows and columns of the image."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
     @property
@@ -36,13 +36,13 @@ class Region:
         """Whether nothing of the mask (h w) lies outside."""
         return int(mask[self.box].sum()) == int(mask.sum())
 
-    def cut(self, picture: Tensor) -> Tensor:
-        """The box of a picture ... h w as the network sees it: reduced, or continued by its own mirror image."""
-        part = picture[(..., *self.box)]
+    def cut(self, image: Tensor) -> Tensor:
+        """The box of an image ... h w as the network sees it: reduced, or continued by its own mirror image."""
+        part = image[(..., *self.box)]
         if self.reduced:
             flat = part.reshape(1, -1, *part.shape[-2:])
             part = F.interpolate(flat, self.size, mode="bilinear", align_corners=False, antialias=True)
-            return part.reshape(*picture.shape[:-2], *self.size)
+            return part.reshape(*image.shape[:-2], *self.size)
         for dim, side in ((-2, self.size[0]), (-1, self.size[1])):
             while part.shape[dim] < side:  # the edge pixel appears twice
                 mirror = part.flip(dim).narrow(dim, 0, min(part.shape[dim], side - part.shape[dim]))
@@ -59,7 +59,7 @@ class Region:
 
 
 def full_region(size: tuple[int, int], multiple: tuple[int, int]) -> Region:
-    """The whole picture, continued to sides that are multiples of `multiple`."""
+    """The whole image, continued to sides that are multiples of `multiple`."""
     h, w = size
     return Region(0, 0, h, w, (_up(h, multiple[0]), _up(w, multiple[1])))
 
@@ -67,8 +67,8 @@ def full_region(size: tuple[int, int], multiple: tuple[int, int]) -> Region:
 def region_around(mask: Tensor, multiple: tuple[int, int], margin: int, max_pixels: int) -> Region:
     """A box around the mask (h w, with something in it), at least `margin` pixels wider on all sides.
 
-    Its sides are multiples of `multiple` and lie in the picture, so that nothing has to be made up, except where the
-    picture itself is smaller; it is reduced only where its area exceeds `max_pixels`.
+    Its sides are multiples of `multiple` and lie in the image, so that nothing has to be made up, except where the
+    image itself is smaller; it is reduced only where its area exceeds `max_pixels`.
     """
     rows, columns = mask.any(dim=1).nonzero().flatten(), mask.any(dim=0).nonzero().flatten()
     spans = [
@@ -88,7 +88,7 @@ def region_around(mask: Tensor, multiple: tuple[int, int], margin: int, max_pixe
 
 
 def _span(first: int, end: int, side: int, multiple: int, margin: int) -> tuple[int, int]:
-    """Start and length along one side of the picture."""
+    """Start and length along one side of the image."""
     largest = side // multiple * multiple
     length = _up(min(end - first + 2 * margin + CORNER, side), multiple)
     if length > largest:
