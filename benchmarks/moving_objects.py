@@ -29,7 +29,8 @@ FOOT = {195: np.s_[220:252, 205:243], 203: np.s_[222:272, 428:525]}
 def main() -> None:
     cv2.setNumThreads(1)
     clips, bikes = Path(sys.argv[1]), sys.argv[2]
-    for stage in (peanut.MovingObjects(), peanut.MovingObjects(shadows=True), peanut.MovingObjects(preset="fast")):
+    for settings in ({}, {"shadows": True}, {"preset": "fast"}):
+        stage = peanut.MovingObjects(grow=0, **settings)
         print(f"preset={stage.preset!r}, shadows={stage.shadows}")
         street(clips / "bikes-man", bikes, stage)
         for name in ("tennis", "bmx-trees"):

@@ -27,7 +27,7 @@ BOX = (300, 150, 360, 190)
 def street(bikes: str) -> Array:
     """A row a frame: the clip, what was found, the street without him."""
     before = list(islice(peanut.read(bikes), FIRST, LAST + 1))
-    found = list(peanut.MovingObjects(grow=4)(iter(before)))
+    found = list(peanut.MovingObjects()(iter(before)))
     shown = zip(before, peanut.overlay()(iter(found)), peanut.FlowEraser()(iter(found)), strict=True)
     return np.vstack([row(parts, 268) for parts in shown if parts[0].index in STREET])
 

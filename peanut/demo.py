@@ -45,7 +45,7 @@ def run(folder: Path) -> None:
     pipeline = (
         peanut.read(clip(), start=START, stop=STOP)
         | peanut.prefetch(4)
-        | peanut.MovingObjects(grow=4)
+        | peanut.MovingObjects()
         | peanut.merge(
             peanut.overlay(), peanut.FlowEraser() | peanut.write(clean, overwrite=True), join=peanut.side_by_side
         )

@@ -8,6 +8,10 @@ from torch import Tensor
 
 from peanut.frame import Frame
 
+TOLD = 0.05
+"""Share of a hole from which on it is told."""
+MASKED_THROUGHOUT = "of what was masked is masked in every frame of the window"
+INVENTED = "of what was masked is invented: no frame shows it"
 NEAR = 12
 """Frames without a doubt, at most, that lie between two frames of one stretch: half a second of film."""
 MOST = 200

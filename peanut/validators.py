@@ -3,7 +3,7 @@
 All raise UsageError when the object is built.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
@@ -59,6 +59,15 @@ def flag(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     """True or False."""
     if not isinstance(value, bool):
         raise UsageError(f"{_who(instance)}: {field.name} must be True or False, got {value!r}.")
+
+
+def from_preset(presets: Mapping[str, Any], name: str, validator: Validator, **more: Any) -> Any:
+    """A field whose default is what the stage's `preset` says of it."""
+
+    def of(stage: Any) -> Any:
+        return getattr(presets.get(stage.preset), name, None)  # an unknown preset is refused by its own validator
+
+    return attrs.field(default=attrs.Factory(of, takes_self=True), validator=validator, **more)
 
 
 def mask_of(frame: Frame, who: str) -> Tensor:

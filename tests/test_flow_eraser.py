@@ -195,7 +195,8 @@ def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, us
         return torch.zeros(2, *image.shape[1:], requires_grad=True)  # as a network in training gives it
 
     frames = clip(panning(6), square(6, 72, 96, speed=5))
-    plain, given, other = (list(FlowEraser(preset, flow)(iter(frames))) for flow in (None, counted, still))
+    flows = ({}, {"flow": counted}, {"flow": still})
+    plain, given, other = (list(FlowEraser(preset, **flow)(iter(frames))) for flow in flows)
     assert set(asked) == {(torch.uint8, (3, 72, 96))}
     assert all(torch.equal(a.image, b.image) for a, b in zip(plain, given, strict=True))
     assert not all(torch.equal(a.image, b.image) for a, b in zip(plain, other, strict=True))
@@ -203,7 +204,7 @@ def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, us
 
 @pytest.mark.parametrize("flow", [DIS, "dis"])
 def test_a_flow_that_cannot_be_asked_is_refused_when_built(flow):
-    with pytest.raises(UsageError, match=r"FlowEraser: flow must be an estimator such as DIS\(\) or None, got"):
+    with pytest.raises(UsageError, match=r"FlowEraser: flow must be an estimator such as DIS\(\), got"):
         FlowEraser(flow=flow)
 
 

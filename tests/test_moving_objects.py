@@ -31,7 +31,7 @@ def false_share(found: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("rests", [range(0), range(12, 18)], ids=["walks on", "rests for six frames"])
 def test_a_walker_is_found_in_every_frame(rests):
     frames, truth = walker(32, rests)
-    found = [f.mask.numpy() for f in MovingObjects()(iter(frames))]
+    found = [f.mask.numpy() for f in MovingObjects(grow=0)(iter(frames))]
     assert min(coverage(a, b) for a, b in zip(found, truth, strict=True)) > 0.9
     assert np.mean([false_share(a, b) for a, b in zip(found, truth, strict=True)]) < 0.03
 
@@ -45,7 +45,7 @@ def test_a_shadow_is_masked_on_demand():
     shadow[:, :72] = False
     images = [np.where(s[..., None], f.numpy() * 0.75, f.numpy()) for f, s in zip(frames, shadow, strict=True)]
     frames = [Frame.from_numpy(p.astype(np.uint8), index=i) for i, p in enumerate(images)]
-    found, without = ([f.mask.numpy() for f in MovingObjects(shadows=on)(iter(frames))] for on in (True, False))
+    found, without = ([f.mask.numpy() for f in MovingObjects(grow=0, shadows=on)(iter(frames))] for on in (True, False))
     assert np.mean([coverage(a, b) for a, b in zip(found, shadow, strict=True)]) > 0.9
     assert np.mean([coverage(a, b) for a, b in zip(without, shadow, strict=True)]) < 0.5
     assert np.mean([false_share(a, b | c) for a, b, c in zip(found, truth, shadow, strict=True)]) < 0.06  # the rim

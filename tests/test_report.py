@@ -4,11 +4,14 @@ import re
 from fractions import Fraction
 from itertools import pairwise
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Breaks, breaking, make_frames
+from test_nof_eraser import narrow
 
 import peanut
 from peanut import Frame, UsageError, stage
@@ -112,3 +115,52 @@ def test_names_of_stages_are_text_on_the_page(tmp_path):
     page = tmp_path / "report.html"
     (make_frames([3]) | peanut.map(lambda one: one) | peanut.report(page)).run()
     assert "map(&lt;lambda&gt;)" in page.read_text()
+
+
+def square(index, at, size=(48, 64)):
+    """A frame of a still, drawn background with a hole at the column `at`."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    mask = np.zeros(size, bool)
+    mask[16:32, at : at + 16] = True
+    return Frame.from_numpy(image, index=index, mask=mask)
+
+
+ERASERS = {
+    "flow": lambda: peanut.FlowEraser(preset="fast"),
+    "nof": lambda: peanut.NOFEraser(narrow(), lookahead=3, neighbor_stride=2, device="cpu", dtype=torch.float32),
+}
+
+
+@pytest.mark.parametrize("name", ERASERS)
+def test_a_hole_that_stands_still_is_told_and_one_that_wanders_is_not(name, one_thread):
+    size = (60, 108)
+    still = ([square(n, 20, size) for n in range(30)] | ERASERS[name]()).run(progress=False)
+    assert "100 % of what was masked is masked in every frame of the window in frames 0 to 29" in still.unsure
+    wandering = ([square(n, 5 * n, size) for n in range(18)] | ERASERS[name]()).run(progress=False)
+    assert "masked in every frame" not in wandering.unsure
+
+
+def test_what_is_invented_is_told_with_its_share():
+    statistics = ([square(n, 20) for n in range(30)] | peanut.FlowEraser(preset="fast")).run(progress=False)
+    assert "100 % of what was masked is invented: no frame shows it in frames 0 to 29 (0:00.0 to 0:01.2)" in str(
+        statistics
+    )
+
+
+@pytest.mark.slow
+def test_what_stops_and_stays_is_told():
+    """A drawn square walks before a drawn wall, and stops."""
+    rng = np.random.default_rng(0)
+    wall, coat = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((120, 160), (30, 24)))
+
+    def frame(number):
+        image = cv2.GaussianBlur(wall, (5, 5), 0)
+        at = 8 + 3 * min(number, 25)
+        image[50:80, at : at + 24] = cv2.GaussianBlur(coat, (5, 5), 0)
+        return Frame.from_numpy(image, index=number)
+
+    walking = ([frame(number) for number in range(26)] | peanut.MovingObjects(min_area=0)).run(progress=False)
+    stopped = ([frame(number) for number in range(70)] | peanut.MovingObjects(min_area=0)).run(progress=False)
+    assert "stopped" not in walking.unsure
+    assert "of what moved stopped and is not masked any more" in stopped.unsure

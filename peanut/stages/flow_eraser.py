@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from peanut.buffers import References, chunks, sliding
+from peanut.doubts import INVENTED, MASKED_THROUGHOUT, TOLD, Doubts
 from peanut.errors import UsageError
 from peanut.flow.estimator import FlowEstimator, PairwiseEstimator
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.pipeline import Stage
-from peanut.validators import mask_of, one_of
+from peanut.validators import at_least, from_preset, mask_of, one_of
 from peanut.vision.array import Array
 from peanut.vision.blending import Blend, blend, confidence, surrounding_error
 from peanut.vision.inpainting import fill_smooth
@@ -25,7 +27,7 @@ from peanut.vision.registration import move
 from peanut.vision.temporal_filter import SIDE, temporal_filter
 from peanut.windows.candidates import Box, Candidate, aligned, candidates
 from peanut.windows.covered import Covered
-from peanut.windows.preset import PRESETS
+from peanut.windows.preset import PRESETS, Preset
 from peanut.windows.window_frame import Window, WindowFrame
 
 MARGIN = 32
@@ -46,6 +48,20 @@ REFERENCE_EVERY = 10
 """Frames between references before the window; chosen on the demo clip and composites."""
 
 
+def _is_called(_: Any, __: Any, flow: Any) -> None:
+    if isinstance(flow, type) or not callable(flow):
+        raise UsageError(f"FlowEraser: flow must be an estimator such as DIS(), got {flow!r}.")
+
+
+def _distances(given: Any) -> Any:
+    return frozenset(given) if isinstance(given, Iterable) else given
+
+
+def _are_distances(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, frozenset) or not all(isinstance(n, int) and n > 0 for n in value):
+        raise UsageError(f"FlowEraser: {field.name} must be whole numbers of frames from 1 on, got {value!r}.")
+
+
 @attrs.frozen(repr=False)
 class FlowEraser(Stage):
     """Fill the masked pixels with what the same video shows there at other times, and smoothly where it never does.
@@ -64,59 +80,70 @@ class FlowEraser(Stage):
     -1 invented.
 
     preset: "quality" looks 30 frames far to both sides, and at frames before those where the camera stands still;
-    "fast" looks 7 frames far.
-    flow: what measures the dense flow between neighbors (it gets them grey, their holes filled smoothly); None: DIS.
+        "fast" looks 7 frames far. It fills in what is not given of the settings below.
+    flow: what measures the dense flow between neighbors (it gets them grey, their holes filled smoothly).
+    radius: frames searched to both sides. chained: up to which distance flow is chained from frame to frame.
+    plain, direct, local: at which distances the chained motion layers are used as they are; the chained homography is
+        registered anew; the registered image is aligned once more by flow.
+    references: frames kept before the window. enough: candidates per pixel that fit well, after which none is searched.
+    smoothing: filled frames ahead that the temporal filter takes in; those before count without end.
+    offsets: shifts of the frame onto itself that are tried where no frame shows anything.
     Latency: 35 frames (fast: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
     "quality" and several motion layers 6 more.
     Raises UsageError for a frame without a mask.
     """
 
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
-    flow: FlowEstimator | None = attrs.field(default=None)
+    flow: FlowEstimator = from_preset(PRESETS, "flow", _is_called)  # noqa: RUF009
+    radius: int = from_preset(PRESETS, "radius", at_least(1), kw_only=True)
+    chained: int = from_preset(PRESETS, "chained", at_least(0), kw_only=True)
+    plain: frozenset[int] = from_preset(PRESETS, "plain", _are_distances, converter=_distances, kw_only=True)
+    direct: frozenset[int] = from_preset(PRESETS, "direct", _are_distances, converter=_distances, kw_only=True)
+    local: frozenset[int] = from_preset(PRESETS, "local", _are_distances, converter=_distances, kw_only=True)
+    references: int = from_preset(PRESETS, "references", at_least(0), kw_only=True)
+    enough: int = from_preset(PRESETS, "enough", at_least(1), kw_only=True)
+    smoothing: int = from_preset(PRESETS, "smoothing", at_least(0), kw_only=True)
+    offsets: int = from_preset(PRESETS, "offsets", at_least(0), kw_only=True)
     needs_masks = True
-
-    @flow.validator
-    def _is_called(self, _: "attrs.Attribute[FlowEstimator | None]", flow: Any) -> None:
-        if flow is not None and (isinstance(flow, type) or not callable(flow)):
-            raise UsageError(f"FlowEraser: flow must be an estimator such as DIS() or None, got {flow!r}.")
 
     @property
     def latency(self) -> int:
-        preset = PRESETS[self.preset]
-        return preset.radius + preset.smoothing
+        return self.radius + self.smoothing
 
     @property
     def memory(self) -> int:
-        preset = PRESETS[self.preset]
-        return 2 * preset.radius + 1 + preset.references
+        return 2 * self.radius + 1 + self.references
 
     @property
     def weights(self) -> tuple[str, ...]:
         return self.flow.weights if isinstance(self.flow, PairwiseEstimator) else ()
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
         covered = Covered("FlowEraser")
-        for window, _ in chunks(self._filled(frames), 1, after=PRESETS[self.preset].smoothing):
+        for window, _ in chunks(self._filled(frames), 1, after=self.smoothing):
             if window[0].unfillable:
                 covered.stays(window[0].source.frame)
+            _doubt(frames.doubts, window[0])
             yield _finished(window) if window[0].source.hole.any() else window[0].source.frame
 
     def _filled(self, frames: Iterable[Frame]) -> Iterator["_Filled"]:
         """Every frame filled, and filtered with those before it."""
-        preset = PRESETS[self.preset]
-        references: References[WindowFrame] = References(REFERENCE_EVERY, preset.references)
+        preset = Preset(*(getattr(self, field.name) for field in attrs.fields(Preset)))
+        references: References[WindowFrame] = References(REFERENCE_EVERY, self.references)
         before: _Filled | None = None
-        loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset, self.flow) for f in frames)
-        for window, core in sliding(loaded, preset.radius):
+        loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset) for f in frames)
+        for window, core in sliding(loaded, self.radius):
             number = core.start
             filled = _erase(window, number, references.pick(window))
+            filled.never_shown = _never_shown(window, number, references.pick(window))
             if before is not None and number:
                 filled.image = filled.filtered(before, before.image)
             yield filled
             before = filled
-            if preset.references:
+            if self.references:
                 references.add(window[number])
-            for past in window[: max(0, number + 1 - preset.chained)]:
+            for past in window[: max(0, number + 1 - self.chained)]:
                 past.flows.clear()
 
 
@@ -129,6 +156,8 @@ class _Filled:
     """h w 3, float32; uint8 where nothing is filled."""
     origin: Array
     """h w, int16: the layer `filled_from`."""
+    never_shown: float = 0.0
+    """The share of the hole that is masked at the same place in every frame of the window."""
     unfillable: bool = False
     """Whether all of it is hole and no frame shows what is behind: it stays as it came."""
     _positions: dict[int, list[tuple[Box, list[Array]]]] = attrs.field(factory=dict)
@@ -159,6 +188,28 @@ class _Filled:
             hole = self.source.hole[box]
             out[box][hole] = temporal_filter(out[box], hole, image, positions)
         return out
+
+
+def _never_shown(window: Window, number: int, references: Window) -> float:
+    """The share of a frame's hole that is hole, at the same place, in all frames that are searched."""
+    hole = window[number].hole
+    if not hole.any():
+        return 0.0
+    always = np.logical_and.reduce([other.hole for other in (*window, *references)])
+    return float(always.sum() / hole.sum())
+
+
+def _doubt(doubts: Doubts, filled: "_Filled") -> None:
+    """Say what of a frame's hole no other frame shows."""
+    source, hole = filled.source, filled.source.hole
+    doubts.add_mask(torch.from_numpy(hole))
+    if not hole.any():
+        return
+    invented = 1.0 if filled.unfillable else float((filled.origin[hole] < 0).mean())
+    if invented >= TOLD:
+        doubts.add(INVENTED, source.frame, invented)
+    if filled.never_shown >= TOLD:
+        doubts.add(MASKED_THROUGHOUT, source.frame, filled.never_shown)
 
 
 def _erase(window: Window, number: int, references: Window) -> _Filled:

@@ -1,8 +1,9 @@
 """Finding what moves, without model files."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
-from typing import Literal
+from itertools import chain, islice
+from typing import Any, Literal
 
 import attrs
 import cv2
@@ -10,13 +11,16 @@ import numpy as np
 import torch
 
 from peanut.buffers import sliding
+from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.pipeline import Stage
-from peanut.validators import at_least, between, flag, one_of
+from peanut.stages.grow import grown
+from peanut.validators import at_least, between, flag, from_preset, one_of
 from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
-from peanut.vision.morphology import grow_mask, hysteresis, open_close
+from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 
@@ -33,18 +37,27 @@ SHADOWED, SHADOWED_LEAST = 0.34, 2
 EDGE = 0.4
 """Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
 
+SAME_GREY = 10
+"""Grey levels up to which a pixel shows the same as in the frame before."""
+LOST = 0.3
+"""Share of a mask that must be lost at once, in one piece, to be told."""
+
 
 @attrs.frozen
 class _Preset:
+    """What a preset stands for; every field can be given by itself."""
+
     width: int
-    """Longest side, in pixels; larger images are reduced."""
     distances: tuple[int, ...]
-    """Frames between a frame and its reference views: nearer ones than 5 still show a foot that rests."""
     edge: float = EDGE
-    """As EDGE, with reference views on both sides."""
 
 
 PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "fast": _Preset(320, (6, 10, 15))}
+
+
+def _are_distances(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    if not value or not all(isinstance(n, int) and 1 <= n <= RADIUS for n in value):
+        raise UsageError(f"MovingObjects: distances must be whole numbers from 1 to {RADIUS}, got {value!r}.")
 
 
 @attrs.frozen(eq=False)
@@ -107,35 +120,54 @@ class MovingObjects(Stage):
 
     most: at most so many connected components per frame, the largest; None: all.
     min_area: components smaller than this share of the image are left out; near a larger one a quarter of it suffices.
-    grow: pixels added around what was found.
-    preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less.
+    grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
+    preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less: it fills in
+        what is not given of width, distances and edge.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
+    width: longest side that is looked at, in pixels; larger images are reduced.
+    distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
+    edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.
     Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
     """
 
     most: int | None = attrs.field(default=None, validator=at_least(1, also=(None,)))
     min_area: float = attrs.field(default=0.002, validator=between(0.0, 1.0))
-    grow: int = attrs.field(default=0, validator=at_least(0))
+    grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
+    width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
+    distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=tuple, kw_only=True)
+    edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
     latency, memory = RADIUS, 2 * RADIUS + 1
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        preset = PRESETS[self.preset]
-        for window, core in sliding((_window_frame(frame, preset.width) for frame in frames), RADIUS):
-            _find_views(window, preset.distances)
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
+        for window, core in sliding(self._compared(frames), RADIUS):
             frame = window[core.start]
-            frame.mask = self._mask(window, core.start, preset)
+            frame.mask = self._mask(window, core.start)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
             frame.views.clear()
+            rests = _at_rest(window, core.start)
+            if rests:
+                frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
             yield frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
 
-    def _mask(self, window: "_Window", number: int, preset: _Preset) -> Array:
+    def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
+        """Each frame as it comes, compared with those before it in its shot."""
+        past: deque[_WindowFrame] = deque(maxlen=max(self.distances) + 1)
+        for frame in frames:
+            if past and frame.shot != past[-1].shot:
+                past.clear()
+            past.append(_window_frame(frame, self.width))
+            _find_views(past, self.distances)
+            yield past[-1]
+
+    def _mask(self, window: "_Window", number: int) -> Array:
         """The mask of a frame, at the reduced size."""
         frame = window[number]
-        edge = preset.edge if len(_sides(window, frame)) == 2 else EDGE
+        edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
         change = _change_map(window, number)
         mask = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
         return steps.refine_outline(mask, frame.image)
@@ -143,7 +175,7 @@ class MovingObjects(Stage):
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
             mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        return torch.from_numpy(grow_mask(mask, self.grow).copy())
+        return grown(torch.from_numpy(mask), self.grow).clone()
 
 
 def _window_frame(frame: Frame, width: int) -> _WindowFrame:
@@ -157,24 +189,22 @@ def _window_frame(frame: Frame, width: int) -> _WindowFrame:
     return _WindowFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
 
 
-def _find_views(window: _Window, distances: tuple[int, ...]) -> None:
-    """Compare all frames with their reference views, where that was not done yet."""
-    for here, there in pairwise(window):
-        if here.to_next is None:
-            here.to_next = register(here.grey, there.grey, here.corners, np.eye(3), "similarity")
-    for number, frame in enumerate(window):
-        for distance in distances:
-            if number + distance < len(window):
-                other = window[number + distance]
-                if frame.frame.index not in other.views and other.mask is None:
-                    _compare_pair(window, number, number + distance)
+def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
+    """Compare the last frame with those before it: each is a reference view of the other."""
+    last = len(past) - 1
+    if last:
+        before, here = past[last - 1], past[last]
+        before.to_next = register(before.grey, here.grey, before.corners, np.eye(3), "similarity")
+    for distance in sorted(distances, reverse=True):
+        if distance <= last:
+            _compare_pair(past, last - distance, last)
 
 
 def _compare_pair(window: _Window, first: int, second: int) -> None:
     """Make two frames reference views of each other; one whose mask is made needs none any more."""
     a, b = window[first], window[second]
     start = np.eye(3)
-    for frame in window[first:second]:
+    for frame in islice(window, first, second):
         start = np.asarray(frame.to_next) @ start
     transform = register(a.grey, b.grey, a.corners, start)
     reach = PARALLAX * (second - first) + SLACK
@@ -252,3 +282,19 @@ def _shadow(window: _Window, frame: _WindowFrame) -> Array:
         valid += known
         brighter += known & darkened(frame.image, sample(other.image, frame.views[other.frame.index].at), known)
     return np.asarray((brighter >= SHADOWED_LEAST) & (brighter >= SHADOWED * valid))
+
+
+def _at_rest(window: _Window, number: int) -> float:
+    """The share of what was masked in the frame before that is here still and is not masked: it stopped; 0 if little.
+
+    What left the image, or went behind something, is not here any more: its content differs.
+    """
+    now, before = window[number].mask, window[number - 1].mask if number else None
+    if now is None or before is None or not before.any() or now.sum() > (1 - LOST) * before.sum():
+        return 0.0
+    frame, other = window[number], window[number - 1]
+    at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
+    here = sample(before.astype(np.uint8), at, nearest=True) > 0
+    here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
+    stopped = large_components(here & ~now, LOST * before.sum())
+    return min(1.0, float(stopped.sum() / before.sum()))

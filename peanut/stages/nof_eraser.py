@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import torch
@@ -14,12 +14,14 @@ from torch import Tensor
 
 from peanut.buffers import References
 from peanut.devices import pick_device, pick_dtype
+from peanut.doubts import MASKED_THROUGHOUT, TOLD, Doubts
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
 from peanut.networks.e2fgvi_online import Remembered, complete_newest
 from peanut.pipeline import Stage
-from peanut.validators import Validator, at_least, flag, mask_of, one_of
+from peanut.validators import at_least, flag, from_preset, mask_of, one_of
 from peanut.vision.inpainting import fill_smooth
 from peanut.weights import names_used, resolve
 from peanut.windows.covered import Covered
@@ -67,6 +69,8 @@ class _WindowFrame:
     """To the next frame and back, 2 h/4 w/4."""
     remembered: Remembered | None = None
     """Live: what later frames see of it."""
+    never_shown: float = 0.0
+    """The share of its hole that is masked in every frame that it was computed from."""
     completed: Tensor | None = None
     """3 n: what the hole's pixels have become so far, 0 to 255, float."""
 
@@ -81,15 +85,6 @@ class _WindowFrame:
     def forget(self) -> None:
         """Drop what was computed, for another region."""
         self.region = self.masked = self.feature = self.flows = self.remembered = None
-
-
-def _of_preset(name: str, validator: Validator) -> Any:
-    """A field whose default is the preset's value."""
-
-    def of(self: "NOFEraser") -> Any:
-        return getattr(PRESETS.get(self.preset), name, None)  # an unknown preset is refused by its own validator
-
-    return attrs.field(default=attrs.Factory(of, takes_self=True), validator=validator)
 
 
 @attrs.frozen(repr=False)
@@ -123,14 +118,14 @@ class NOFEraser(Stage):
 
     model: str | Path | E2FGVI = "e2fgvi-hq"
     preset: Literal["quality", "balanced", "fast", "live"] = attrs.field(default="balanced", validator=one_of(*PRESETS))
-    neighbor_stride: int = _of_preset("neighbor_stride", at_least(1))
-    overlap: bool = _of_preset("overlap", flag)
-    reference_stride: int = _of_preset("reference_stride", at_least(1))
-    max_references: int | None = _of_preset("max_references", at_least(0, also=(None,)))
-    lookahead: int = _of_preset("lookahead", at_least(0))
-    remember: bool = _of_preset("remember", flag)
+    neighbor_stride: int = from_preset(PRESETS, "neighbor_stride", at_least(1))
+    overlap: bool = from_preset(PRESETS, "overlap", flag)
+    reference_stride: int = from_preset(PRESETS, "reference_stride", at_least(1))
+    max_references: int | None = from_preset(PRESETS, "max_references", at_least(0, also=(None,)))
+    lookahead: int = from_preset(PRESETS, "lookahead", at_least(0))
+    remember: bool = from_preset(PRESETS, "remember", flag)
     region: Literal["auto", "full"] = attrs.field(default="auto", validator=one_of("auto", "full"))
-    max_pixels: int = _of_preset("max_pixels", at_least(MULTIPLE[0] * MULTIPLE[1]))
+    max_pixels: int = from_preset(PRESETS, "max_pixels", at_least(MULTIPLE[0] * MULTIPLE[1]))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     _network: E2FGVI = attrs.field(init=False, repr=False)
@@ -159,7 +154,8 @@ class NOFEraser(Stage):
         return names_used(self.model)
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        run = _Run(self, self._network)
+        frames = FrameStream.of(frames)
+        run = _Run(self, self._network, frames.doubts)
         for _, shot in groupby(frames, key=attrgetter("shot")):
             items = (run.take(frame, number) for number, frame in enumerate(shot))
             yield from run.in_windows(items) if self.lookahead else run.live(items)
@@ -168,12 +164,12 @@ class NOFEraser(Stage):
 class _Run:
     """What one run knows."""
 
-    def __init__(self, settings: NOFEraser, network: E2FGVI) -> None:
+    def __init__(self, settings: NOFEraser, network: E2FGVI, doubts: Doubts) -> None:
         self.settings, self.network = settings, network
         self.references: References[_WindowFrame] = References(settings.reference_stride, settings.max_references)
         self.device = next(network.parameters()).device
         self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
-        self.covered = Covered("NOFEraser")
+        self.covered, self.doubts = Covered("NOFEraser"), doubts
 
     def take(self, frame: Frame, number: int) -> _WindowFrame:
         """The next frame of the stream, with its place in its shot."""
@@ -221,7 +217,8 @@ class _Run:
             references = self.references.pick(local)
             if self.max_references is not None and len(references) > self.max_references:  # memory ran out
                 references = references[:: -(-len(references) // self.max_references)] if self.max_references else ()
-            if all(item.mask.all() for item in (*local, *references)):  # nothing is known
+            always = torch.stack([item.mask for item in (*local, *references)]).all(dim=0)
+            if always.all():  # nothing is known
                 return
             try:
                 region = self._region_for(local)
@@ -234,6 +231,7 @@ class _Run:
                 torch.cuda.empty_cache()
         for item, picture in zip(wanted, pictures, strict=True):
             if item.mask.any():
+                item.never_shown = float(always.sum() / item.mask.sum())
                 self._blend(item, region, (region.restore(picture) + 1) / 2 * 255)
 
     @torch.inference_mode()
@@ -340,6 +338,9 @@ class _Run:
 
     def _finished(self, item: _WindowFrame) -> Frame:
         """The frame as it leaves: its hole filled, the rest as it came."""
+        self.doubts.add_mask(item.mask)
+        if item.never_shown >= TOLD:
+            self.doubts.add(MASKED_THROUGHOUT, item.frame, item.never_shown)
         if item.completed is None:
             if item.mask.all():
                 self.covered.stays(item.frame)

@@ -18,8 +18,8 @@ from peanut.networks.sam2 import normalised
 from peanut.networks.samwise import SAMWISE, MemoryBank, TextPrompt
 from peanut.ops.attention import FastAttention
 from peanut.pipeline import Stage
+from peanut.stages.grow import grown
 from peanut.validators import at_least, one_of
-from peanut.vision.morphology import grow_mask
 from peanut.weights import names_used, pull, resolve
 from peanut.weights.tokenizer import LONGEST, Tokenizer
 
@@ -40,7 +40,8 @@ class PMask(Stage):
     clip: frames that the temporal adapters see at once; 1 for live streams.
     on_cut: whether to "reset" or to "keep" the memory at a cut.
     verbs: words of the prompts that tell motion, for checkpoints that take them (`project_motion_prompts`).
-    grow: pixels added around the mask, a disc. device, dtype: "auto" takes the fastest that is there.
+    grow: pixels added around the mask, a disc; None: what suits the size of the image (`peanut.grow`).
+    device, dtype: "auto" takes the fastest that is there.
     tokenizer: None fetches RoBERTa's; otherwise (text, verbs) -> (ids, places of the verbs, whether it was cut).
 
     Replaces the mask of a frame. Adds the layer `confidence` (h w, uint8: 255 times the sigmoid of the logits) and,
@@ -55,7 +56,7 @@ class PMask(Stage):
     clip: int = attrs.field(validator=at_least(1))
     on_cut: Literal["reset", "keep"] = attrs.field(validator=one_of("reset", "keep"))
     verbs: tuple[str, ...]
-    grow: int = attrs.field(validator=at_least(0))
+    grow: int | None = attrs.field(validator=at_least(0, also=(None,)))
     device: str | torch.device
     dtype: str | torch.dtype
     tokenizer: Encode | None
@@ -69,7 +70,7 @@ class PMask(Stage):
         clip: int = 8,
         on_cut: Literal["reset", "keep"] = "reset",
         verbs: Sequence[str] = (),
-        grow: int = 0,
+        grow: int | None = None,
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         tokenizer: Encode | None = None,
@@ -195,8 +196,7 @@ class _Run:
         mask = logits > 0  # sigmoid above a half
         for one in unwanted:
             mask &= one <= 0
-        if self.stage.grow:
-            mask = torch.from_numpy(grow_mask(mask.numpy(), self.stage.grow))
+        mask = grown(mask, self.stage.grow)
         self.frames += 1
         self.found |= bool(mask.any())
         out = frame.with_mask(mask).with_layer("confidence", (255 * logits.sigmoid()).round().to(torch.uint8))

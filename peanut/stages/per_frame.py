@@ -1,6 +1,6 @@
 """The literature's baseline: each frame inpainted alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from peanut.devices import pick_device
 from peanut.errors import UsageError, pick
 from peanut.frame import Frame
+from peanut.frame_stream import FrameStream
 from peanut.pipeline import Stage
 from peanut.validators import above, mask_of
 from peanut.weights import names_used, resolve
@@ -63,11 +64,13 @@ class PerFrame(Stage):
         named = isinstance(self.inpainter, str)
         return f"PerFrame({repr(self.inpainter) if named else getattr(self.inpainter, '__name__', 'module')})"
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        frames = FrameStream.of(frames)
         covered = Covered("PerFrame")
         needs_surroundings = isinstance(self.inpainter, str | nn.Module)
         for frame in frames:
             mask = mask_of(frame, "PerFrame")
+            frames.doubts.add_mask(mask)
             stays = needs_surroundings and bool(mask.all())
             if stays:
                 covered.stays(frame)

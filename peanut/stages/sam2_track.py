@@ -16,8 +16,8 @@ from peanut.frame import Frame
 from peanut.networks.sam2 import normalised
 from peanut.ops.attention import FastAttention
 from peanut.pipeline import Stage
+from peanut.stages.grow import grown
 from peanut.validators import at_least, one_of
-from peanut.vision.morphology import grow_mask
 from peanut.weights import names_used, resolve
 
 SPATIAL, POINTERS = 6, 15
@@ -78,7 +78,8 @@ class Sam2Track(Stage):
         in place of a prompt drops the object. Prompts may come at any time: new objects, and corrections of old ones.
     model: a name in the table of weights, or a network of `peanut.networks.sam2.build`.
     max_prompted: prompted frames that an object is remembered by; beyond it the oldest but the first leaves.
-    on_cut: whether to "keep" or to "reset" what is followed at a cut. grow: pixels added around the mask, a disc.
+    on_cut: whether to "keep" or to "reset" what is followed at a cut.
+    grow: pixels added around the mask, a disc; None: what suits the size of the image (`peanut.grow`).
     device, dtype: "auto" takes the fastest that is there.
 
     Replaces the mask of a frame by the union of the objects and adds each as a layer `object: NAME` (bool). Before the
@@ -92,7 +93,7 @@ class Sam2Track(Stage):
     model: str | Path | nn.Module = "sam2.1-base-plus"
     max_prompted: int = attrs.field(default=8, validator=at_least(1))
     on_cut: Literal["reset", "keep"] = attrs.field(default="keep", validator=one_of("reset", "keep"))
-    grow: int = attrs.field(default=0, validator=at_least(0))
+    grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     _network: Any = attrs.field(init=False, repr=False)
@@ -123,7 +124,7 @@ class Sam2Track(Stage):
             for name, mask in masks.items():
                 union |= mask
                 frame = frame.with_layer(f"object: {name}", mask)
-            yield frame.with_mask(torch.from_numpy(grow_mask(union.numpy(), self.grow)) if self.grow else union)
+            yield frame.with_mask(grown(union, self.grow))
 
 
 @attrs.define(eq=False)

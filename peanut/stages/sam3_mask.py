@@ -12,8 +12,8 @@ from peanut.devices import pick_device, pick_dtype
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.pipeline import Stage
+from peanut.stages.grow import grown
 from peanut.validators import at_least, between
-from peanut.vision.morphology import grow_mask
 
 RESTART = 300
 """Frames after which tracking begins anew: tracks are never given up before, and each costs time and memory."""
@@ -35,7 +35,8 @@ class Sam3Mask(Stage):
     model: a Hugging Face repository or folder, or (model, processor): a `Sam3VideoModel` and a `Sam3VideoProcessor`;
         such a model is used where and in the type it is in.
     threshold: how sure a detection must be, 0 to 1. Objects that appear beside others need 0.2 more, as published.
-    grow: pixels added around what was found, a disc. device, dtype: "auto" takes the fastest that is there.
+    grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
+    device, dtype: "auto" takes the fastest that is there.
     Needs `pip install peanut-video[p-mask]`, and for facebook/sam3 an accepted licence and a login.
     Latency: 0. Holds: 1 frame; per object the memories of 7 frames, and up to 20 where tracking was confirmed.
     Raises UsageError if transformers or the weights are not there.
@@ -48,7 +49,7 @@ class Sam3Mask(Stage):
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     threshold: float = attrs.field(default=0.5, validator=between(0.0, 1.0))
-    grow: int = attrs.field(default=0, validator=at_least(0))
+    grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     _model: Any = attrs.field(init=False, repr=False)
     _processor: Any = attrs.field(init=False, repr=False)
     latency, memory = 0, 1
@@ -99,7 +100,7 @@ class Sam3Mask(Stage):
         tracker = self._model.tracker_model
         forget(session, number, tracker.num_maskmem, tracker.config)
         mask = objects.any(dim=0).cpu()
-        return torch.from_numpy(grow_mask(mask.numpy(), self.grow)) if self.grow else mask.clone()
+        return grown(mask, self.grow).clone()
 
 
 def forget(session: Any, now: int, memories: int, config: Any) -> None:

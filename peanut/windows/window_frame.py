@@ -13,7 +13,7 @@ from peanut.frame import Frame
 from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes, grow_mask
-from peanut.vision.optical_flow import dense_flow, grid, sample
+from peanut.vision.optical_flow import grid, sample
 from peanut.vision.registration import corners, motion_layers, move, register
 from peanut.windows.preset import Preset
 
@@ -38,8 +38,6 @@ class WindowFrame:
     frame: Frame
     hole: Array
     preset: Preset
-    estimator: FlowEstimator | None = None
-    """What measures the flow to neighbors; None: DIS, as the preset says."""
     flows: dict[int, Array] = attrs.field(factory=dict)
     layers: dict[int, list[Array]] = attrs.field(factory=dict)
     _errors: dict[int, list[Array]] = attrs.field(factory=dict)
@@ -79,10 +77,7 @@ class WindowFrame:
         """Dense flow to a neighbor, interpolated in and around both holes: h w 2, pixels."""
         number = other.frame.index
         if number not in self.flows:
-            if self.estimator is None:
-                flow = dense_flow(self.grey, other.grey, self.preset.flow)
-            else:
-                flow = _estimated(self.estimator, self.grey, other.grey)
+            flow = _estimated(self.preset.flow, self.grey, other.grey)
             unreliable = self.ring
             if other.hole.any():
                 unreliable = unreliable | other.in_ring(grid(*(slice(0, n) for n in self.hole.shape)) + flow)
@@ -140,7 +135,7 @@ Window = tuple[WindowFrame, ...]
 
 
 def _estimated(estimator: FlowEstimator, grey: Array, other: Array) -> Array:
-    """The flow that an estimator of the user's finds between two grey images: h w 2, pixels, float32."""
+    """The flow that an estimator finds between two grey images: h w 2, pixels, float32."""
     flow = estimator(*(torch.from_numpy(image).expand(3, -1, -1) for image in (grey, other)))
     if flow.shape != (2, *grey.shape):
         raise UsageError(f"FlowEraser: flow must give {(2, *grey.shape)} here, got {tuple(flow.shape)}.")
