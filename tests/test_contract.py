@@ -7,8 +7,10 @@ import gc
 import re
 import weakref
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
+import attrs
 import cv2
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ import peanut
 from peanut import Frame, UsageError
 from peanut.labels import label
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+from peanut.stages import moving_objects, nof_eraser
 from peanut.stages.mask_images import mask_images
+from peanut.windows import preset
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SIZE = (60, 108)  # the smallest image that E2FGVI sees
@@ -76,6 +80,8 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
     "resize": [lambda _: peanut.resize(max_size=50)],
     "overlay": [lambda _: peanut.overlay()],
     "mask_images": [lambda _: mask_images()],
+    "remember": [lambda _: peanut.remember()],
+    "report(path)": [lambda folder: peanut.report(folder / "page.html")],
     "map(function)": [lambda _: peanut.map(lambda frame: frame.with_mask(None))],
     "tap(side)": [lambda _: peanut.tap(peanut.grow(1))],
     "merge(a, b, join)": [
@@ -173,3 +179,25 @@ def test_every_stage_of_the_package_is_in_the_table():
 
 def is_stage(value):
     return isinstance(value, type) and issubclass(value, peanut.Stage)
+
+
+@pytest.mark.parametrize(
+    ("build", "presets"),
+    [
+        (peanut.MovingObjects, moving_objects.PRESETS),
+        (peanut.FlowEraser, preset.PRESETS),
+        (partial(peanut.NOFEraser, NETWORK, **CPU), nof_eraser.PRESETS),
+    ],
+    ids=["MovingObjects", "FlowEraser", "NOFEraser"],
+)
+def test_a_preset_only_fills_in_fields_that_can_be_given_by_themselves(build, presets):
+    for name, values in presets.items():
+        settings = attrs.asdict(values, recurse=False)
+        assert {field: getattr(build(preset=name), field) for field in settings} == settings
+        assert {field: getattr(build(**settings), field) for field in settings} == settings
+
+
+@pytest.mark.parametrize("build", [peanut.MovingObjects, peanut.FlowEraser], ids=["MovingObjects", "FlowEraser"])
+def test_an_unknown_preset_is_a_sentence(build):
+    with pytest.raises(UsageError, match="preset must be 'quality' or 'fast', got 'fsat': did you mean 'fast'"):
+        build(preset="fsat")

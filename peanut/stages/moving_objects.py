@@ -55,8 +55,12 @@ class _Preset:
 PRESETS = {"quality": _Preset(640, (5, 6, 8, 10, 12, 15), edge=0.49), "fast": _Preset(320, (6, 10, 15))}
 
 
+def _distances(given: Any) -> Any:
+    return tuple(given) if isinstance(given, Iterable) else given
+
+
 def _are_distances(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
-    if not value or not all(isinstance(n, int) and 1 <= n <= RADIUS for n in value):
+    if not isinstance(value, tuple) or not value or not all(isinstance(n, int) and 1 <= n <= RADIUS for n in value):
         raise UsageError(f"MovingObjects: distances must be whole numbers from 1 to {RADIUS}, got {value!r}.")
 
 
@@ -137,7 +141,7 @@ class MovingObjects(Stage):
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
-    distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=tuple, kw_only=True)
+    distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
     latency, memory = RADIUS, 2 * RADIUS + 1
 
