@@ -1,9 +1,11 @@
-"""The pictures of docs/classical.md.
+"""The moving picture of the README, and the pictures of docs/classical.md.
 
+    python -m benchmarks.sheets moving BIKES.mp4 FOLDER
     python -m benchmarks.sheets CLIPS BIKES.mp4 FOLDER
 
-CLIPS: a folder with `tennis` and `bmx-trees` (frames and masks) and `blocks.mp4`. Writes classical-street.png,
-classical-masks-given.png and classical-repeats.png into FOLDER.
+The first writes demo.webp into FOLDER: the clip, and what the README's first snippet makes of it, with its defaults.
+CLIPS: a folder with `tennis` and `bmx-trees` (frames and masks) and `blocks.mp4`; the second writes
+classical-street.png, classical-masks-given.png and classical-repeats.png.
 """
 
 import sys
@@ -13,15 +15,30 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 import peanut
 from benchmarks.composites import Array
 from benchmarks.moving_objects import FIRST, LAST
+from peanut.demo import START, STOP
 
 STREET = 194, 203, 211
 GIVEN = {"tennis": (12, 40), "bmx-trees": (30, 60)}
 BOX = (300, 150, 360, 190)
 """What is hidden of `blocks.mp4` reduced to 432x244: left, top, right, bottom."""
+
+
+def moving(bikes: str, path: Path) -> None:
+    """An animated WebP: left the clip, right the result."""
+    both = (
+        peanut.read(bikes, start=START, stop=STOP)
+        | peanut.remember()
+        | peanut.MovingObjects()
+        | peanut.FlowEraser()
+        | peanut.map(lambda frame: peanut.side_by_side(frame.with_image(frame.layers["before"]), frame))
+    )
+    first, *others = [Image.fromarray(row([frame], 1120)) for frame in both]
+    first.save(path, save_all=True, append_images=others, duration=40, loop=0, quality=60, method=6)
 
 
 def street(bikes: str) -> Array:
@@ -54,7 +71,9 @@ def row(frames: Iterable[peanut.Frame], width: int) -> Array:
     return np.hstack([frame.resized((width * frame.size[0] // frame.size[1], width)).numpy() for frame in frames])
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "moving":
+    moving(sys.argv[2], Path(sys.argv[3]) / "demo.webp")
+elif __name__ == "__main__":
     clips, bikes, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     sheets = {
         "classical-street": street(bikes),
