@@ -34,6 +34,12 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, walker, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_every_public_name_has_an_example_that_runs():
+    code = [text for page in PAGES for excused, text in CODE.findall(page.read_text()) if not excused]
+    code += [example.read_text() for example in (ROOT / "examples").glob("*.py")]
+    assert [name for name in peanut.__all__ if not re.search(rf"\bpeanut\.{name}\b", "".join(code))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):

@@ -66,11 +66,6 @@ def to_patches(tokens: Tensor, linear: Any, size: tuple[int, int]) -> Tensor:
     return out + F.conv_transpose2d(ones, bias, None, STRIDE, PADDING, more)
 
 
-def token_grid(side: int) -> int:
-    """How many tokens stand along a side of the feature."""
-    return (side + 2 * PADDING - KERNEL) // STRIDE + 1
-
-
 @lru_cache(maxsize=16)
 def window_tokens(m: int, n: int) -> Tensor:
     """Which tokens of an m x n grid each window sees: its own 45, and 30 of each of the four grids rolled around it.

@@ -17,6 +17,7 @@ import av.error
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
+from peanut.validators import above, at_least
 from peanut.video.coded import coded_of
 from peanut.video.color import ToRgb, orientation, upright
 from peanut.video.container import rate_of, video_stream
@@ -65,9 +66,9 @@ class Live:
     """
 
     path: str | int
-    newest: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
-    retry: int = attrs.field(default=3, validator=attrs.validators.ge(0))
+    newest: int = attrs.field(default=4, validator=at_least(1))
+    timeout: float = attrs.field(default=10.0, validator=above(0))
+    retry: int = attrs.field(default=3, validator=at_least(0))
     max_size: int | None = None
 
     def __str__(self) -> str:
