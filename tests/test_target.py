@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import attrs
 import pytest
+from clips import drawn, partial, read
 from faults import FullDisk
 from strategies import breaking, drain
-from test_write import drawn, partial, read
 
 import peanut
 from peanut import Frame, StageError, UsageError
@@ -426,7 +426,7 @@ def test_masks_that_a_run_reads_are_not_replaced_wherever_they_stand(compose, tm
     (drawn(5) | peanut.write(path, codec="ffv1")).run()
     before = path.read_bytes()
     pipeline = drawn(5) | compose(peanut.masks(path), peanut.write(path, overwrite=True))
-    with pytest.raises(UsageError, match="masks.mkv"):
+    with pytest.raises(UsageError, match=r"masks\.mkv"):
         pipeline.run()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
