@@ -4,7 +4,7 @@ import torch
 from weights_server import HASH, SIZE
 
 from peanut.networks.spynet import SPyNet
-from peanut.weights import loading, store
+from peanut.weights import by_hand, loading, store
 from peanut.weights.table import Entry, File
 
 
@@ -37,5 +37,5 @@ def spynet_row(path):
 def use(monkeypatch, *rows):
     """The table has these rows and no others."""
     table = {row.name: row for row in rows}
-    for module in (loading, store):
+    for module in (by_hand, loading, store):
         monkeypatch.setattr(module, "entries", lambda: table)
