@@ -38,6 +38,18 @@ def one_thread():
 
 
 @pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of weights, in `tmp_path`; a download that fails is tried again without a pause."""
+    from peanut.weights import http
+
+    monkeypatch.setenv("PEANUT_CACHE", str(tmp_path / "cache"))
+    for name in ("PEANUT_OFFLINE", "PEANUT_WEIGHTS_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(http, "PAUSE", 0)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def free_port():
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))

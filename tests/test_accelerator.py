@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from clips import drifting, noise_with_holes, rolling
+from stand_ins import BASICVSR_KINDS, narrow_basicvsr, narrow_e2fgvi, small_samwise, spell
 from strategies import make_frames
-from test_nof_eraser import clip as clip_with_holes
-from test_nof_eraser import narrow as narrow_e2fgvi
-from test_ur_net import NETWORKS, clip, narrow
 
 import peanut
 from peanut import Frame
@@ -49,18 +48,23 @@ def test_warp_and_deformable_convolution(padding):
     torch.testing.assert_close(moved, deform_conv2d(*inputs), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("network", list(NETWORKS))
+@pytest.mark.parametrize("network", list(BASICVSR_KINDS))
 @pytest.mark.parametrize("tile", [None, 32])
 def test_ur_net(network, tile):
     frames = [
         Frame(index=n, time=Fraction(n, 25), image=(255 * picture).to(torch.uint8))
-        for n, picture in enumerate(clip(9, (40, 44)))
+        for n, picture in enumerate(drifting(9, (40, 44)))
     ]
     on = {
         device: list(
-            URNet(narrow(type(NETWORKS[network])), device=device, dtype=torch.float32, chunk=3, lookahead=2, tile=tile)(
-                iter(frames)
-            )
+            URNet(
+                narrow_basicvsr(BASICVSR_KINDS[network]),
+                device=device,
+                dtype=torch.float32,
+                chunk=3,
+                lookahead=2,
+                tile=tile,
+            )(iter(frames))
         )
         for device in ("cpu", DEVICE)
     }
@@ -71,13 +75,13 @@ def test_ur_net(network, tile):
 def test_ur_net_in_its_own_type_and_live():
     frames = make_frames([5], size=(32, 36))
     for settings in ({}, {"lookahead": 0}):
-        out = list(URNet(narrow(BasicVSRPlusPlus), device=DEVICE, **settings)(iter(frames)))
+        out = list(URNet(narrow_basicvsr(BasicVSRPlusPlus), device=DEVICE, **settings)(iter(frames)))
         assert [(frame.index, frame.size) for frame in out] == [(n, (128, 144)) for n in range(5)]
 
 
 @pytest.mark.parametrize("preset", ["quality", "fast", "live"])
 def test_nof_eraser(preset):
-    frames = clip_with_holes([7, 4])
+    frames = noise_with_holes([7, 4])
     on = {
         device: list(NOFEraser(narrow_e2fgvi(), preset=preset, device=device, dtype=torch.float32)(iter(frames)))
         for device in ("cpu", DEVICE)
@@ -91,15 +95,13 @@ def test_nof_eraser(preset):
 def test_p_mask():
     pytest.importorskip("sam2")
     pytest.importorskip("transformers")
-    from test_p_mask import clip as clip_of_dogs
-    from test_p_mask import small, spell
 
     masks = {
         device: [
             frame.mask.cpu()
-            for frame in peanut.PMask("a dog", model=small(), tokenizer=spell, device=device, dtype=torch.float32)(
-                iter(clip_of_dogs())
-            )
+            for frame in peanut.PMask(
+                "a dog", model=small_samwise(), tokenizer=spell, device=device, dtype=torch.float32
+            )(iter(rolling()))
         ]
         for device in ("cpu", DEVICE)
     }
@@ -110,6 +112,8 @@ def test_p_mask():
 def test_flow_estimators():
     from peanut.flow.spynet import SPyNetFlow
 
-    first, second = (255 * clip(2, (64, 64))).to(torch.uint8)
-    on_cpu, on_device = (SPyNetFlow(narrow(BasicVSRPlusPlus).spynet, device=device) for device in ("cpu", DEVICE))
+    first, second = (255 * drifting(2, (64, 64))).to(torch.uint8)
+    on_cpu, on_device = (
+        SPyNetFlow(narrow_basicvsr(BasicVSRPlusPlus).spynet, device=device) for device in ("cpu", DEVICE)
+    )
     torch.testing.assert_close(on_device(first, second).cpu(), on_cpu(first, second), rtol=1e-3, atol=1e-3)

@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pytest
 import torch
-from test_write import drawn
+from clips import drawn
 
 import peanut
 from peanut import Frame, UsageError

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_nof_eraser import narrow as narrow_e2fgvi
+from stand_ins import narrow_e2fgvi, small_p_mask, small_sam2
 
 import peanut
 from peanut import Frame, UsageError
@@ -34,17 +34,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def p_mask(**settings):
     pytest.importorskip("sam2")
     pytest.importorskip("transformers")
-    from test_p_mask import mask
-
-    return mask("a dog", **settings)
+    return small_p_mask("a dog", **settings)
 
 
 def sam2_track():
     pytest.importorskip("sam2")
-    from test_sam2_track import SIDE, build, filled
-
-    network = filled(build("t", "2.1", image_size=SIDE, predictor=True))
-    return peanut.Sam2Track({0: {1: peanut.Prompt(box=(10, 10, 50, 50))}}, network, **CPU)
+    return peanut.Sam2Track({0: {1: peanut.Prompt(box=(10, 10, 50, 50))}}, small_sam2(), **CPU)
 
 
 def ur_net(**settings):

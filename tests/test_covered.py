@@ -5,11 +5,13 @@ import logging
 import numpy as np
 import pytest
 import torch
-from test_flow_eraser import clip, panning, psnr
-from test_nof_eraser import NETWORK
+from clips import panning, psnr, red_holes
+from stand_ins import narrow_e2fgvi
 
 import peanut
 from peanut import FlowEraser, NOFEraser, PerFrame
+
+NETWORK = narrow_e2fgvi()
 
 
 class Fills(torch.nn.Module):
@@ -40,7 +42,7 @@ def covered(length, at, size=(60, 108)):
     """A pan; the frames `at` are covered whole and red, the others have no mask."""
     masks = np.zeros((length, *size), bool)
     masks[list(at)] = True
-    return panning(length, *size), clip(panning(length, *size), masks)
+    return panning(length, *size), red_holes(panning(length, *size), masks)
 
 
 def sentence(eraser, frame):

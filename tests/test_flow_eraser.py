@@ -1,9 +1,9 @@
 """FlowEraser on drawn clips: what was behind is back, everything else is untouched."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from clips import panning, psnr, red_holes, texture
 
 from peanut import UsageError
 from peanut.flow.dis import DIS
@@ -15,29 +15,6 @@ from peanut.windows.preset import PRESETS
 from peanut.windows.window_frame import WindowFrame
 
 
-def texture(h: int, w: int, seed: int = 0) -> np.ndarray:
-    """An unrepeated pattern with details of all sizes: h w 3, uint8."""
-    random = np.random.default_rng(seed)
-    total = np.zeros((h, w, 3))
-    for size in (3, 8, 24):
-        noise = random.uniform(0, 255, (h // size + 2, w // size + 2, 3))
-        total += cv2.resize(noise, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)[:h, :w] / 3
-    return np.clip(total, 0, 255).astype(np.uint8)
-
-
-def panning(length: int, h: int = 72, w: int = 96, speed: int = 1) -> np.ndarray:
-    """A camera that moves sideways over a still pattern: t h w 3."""
-    wide = texture(h, w + speed * length)
-    return np.stack([wide[:, speed * t : speed * t + w] for t in range(length)])
-
-
-def clip(images: np.ndarray, masks: np.ndarray, shots: list[int] | None = None) -> list[Frame]:
-    """Frames in whose holes stands a loud red."""
-    painted = np.where(masks[..., None], np.uint8([255, 0, 0]), images)
-    frames = [Frame.from_numpy(p, index=i, mask=m) for i, (p, m) in enumerate(zip(painted, masks, strict=True))]
-    return [f.with_shot(s) for f, s in zip(frames, shots or [0] * len(frames), strict=True)]
-
-
 def square(length: int, h: int, w: int, speed: int, size: int = 14) -> np.ndarray:
     masks = np.zeros((length, h, w), bool)
     for t in range(length):
@@ -45,14 +22,10 @@ def square(length: int, h: int, w: int, speed: int, size: int = 14) -> np.ndarra
     return masks
 
 
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2))))
-
-
 @pytest.mark.parametrize("preset", ["quality", "fast"])
 def test_what_was_behind_a_moving_hole_is_back(preset):
     truth, masks = panning(12), square(12, 72, 96, speed=5)
-    erased = list(FlowEraser(preset=preset)(iter(clip(truth, masks))))
+    erased = list(FlowEraser(preset=preset)(iter(red_holes(truth, masks))))
     for frame, true, mask in zip(erased, truth, masks, strict=True):
         assert psnr(frame.numpy()[mask], true[mask]) > 30
         assert np.array_equal(frame.numpy()[~mask], true[~mask])
@@ -64,7 +37,7 @@ def test_what_moves_otherwise_than_the_camera_is_followed_behind_the_hole():
     for t in range(16):
         truth[t, 16:56] = board[:, 14 * (15 - t) : 14 * (15 - t) + 96]  # rushes by, too fast for dense flow
         masks[t, 18:54, 6 + 3 * t : 26 + 3 * t] = True
-    erased = list(FlowEraser()(iter(clip(truth, masks))))
+    erased = list(FlowEraser()(iter(red_holes(truth, masks))))
     assert np.mean([psnr(f.numpy()[m], t[m]) for f, t, m in zip(erased, truth, masks, strict=True)]) > 25
 
 
@@ -78,7 +51,7 @@ def two_layers() -> np.ndarray:
 
 
 def window_frames(masks: np.ndarray) -> list[WindowFrame]:
-    return [WindowFrame(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in clip(two_layers(), masks)]
+    return [WindowFrame(frame, frame.mask.numpy(), PRESETS["quality"]) for frame in red_holes(two_layers(), masks)]
 
 
 def test_a_layer_is_supported_by_what_moves_with_it():
@@ -109,8 +82,8 @@ def test_a_pattern_goes_on_where_no_frame_ever_shows_it():
     truth = np.stack([np.tile(texture(20, 24), (8, 10, 1))] * 3)
     masks = np.zeros(truth.shape[:3], bool)
     masks[:, 62:98, 90:140] = True
-    erased = list(FlowEraser()(iter(clip(truth, masks))))
-    smooth = list(FlowEraser(preset="fast")(iter(clip(truth, masks))))
+    erased = list(FlowEraser()(iter(red_holes(truth, masks))))
+    smooth = list(FlowEraser(preset="fast")(iter(red_holes(truth, masks))))
     for frame, plain, true, mask in zip(erased, smooth, truth, masks, strict=True):
         assert psnr(frame.numpy()[mask], true[mask]) > 30 > psnr(plain.numpy()[mask], true[mask])
         assert (frame.layers["filled_from"].numpy()[mask] == -1).all()
@@ -120,12 +93,12 @@ def test_a_pattern_goes_on_in_an_image_that_is_reduced_to_find_it():
     truth = np.tile(texture(71, 77), (4, 17, 1))[None, :260, :1300]
     masks = np.zeros(truth.shape[:3], bool)
     masks[:, 70:150, 500:600] = True
-    (frame,) = FlowEraser()(iter(clip(truth, masks)))
+    (frame,) = FlowEraser()(iter(red_holes(truth, masks)))
     assert psnr(frame.numpy()[masks[0]], truth[masks]) > 30
 
 
 def test_a_frame_with_nothing_masked_is_the_same_object():
-    frames = clip(panning(3), np.zeros((3, 72, 96), bool))
+    frames = red_holes(panning(3), np.zeros((3, 72, 96), bool))
     assert all(a is b for a, b in zip(FlowEraser()(iter(frames)), frames, strict=True))
 
 
@@ -149,7 +122,7 @@ def test_an_unknown_preset_is_refused_when_built():
 def test_any_hole_comes_out_once_and_changes_nothing_outside(hole, length, size):
     images, masks = panning(length, *size), np.zeros((length, *size), bool)
     masks[(slice(None), *hole)] = True
-    frames = clip(images, masks)
+    frames = red_holes(images, masks)
     erased = list(FlowEraser()(iter(frames)))
     assert [f.index for f in erased] == list(range(length))
     for before, after in zip(frames, erased, strict=True):
@@ -159,26 +132,27 @@ def test_any_hole_comes_out_once_and_changes_nothing_outside(hole, length, size)
 def test_no_pixel_crosses_a_cut():
     images, masks = panning(8), square(8, 72, 96, speed=5)
     images[4:] = 255 - images[4:] // 4
-    alone = [*FlowEraser()(iter(clip(images, masks)[:4])), *FlowEraser()(iter(clip(images, masks)[4:]))]
-    together = FlowEraser()(iter(clip(images, masks, [0] * 4 + [1] * 4)))
+    alone = [*FlowEraser()(iter(red_holes(images, masks)[:4])), *FlowEraser()(iter(red_holes(images, masks)[4:]))]
+    together = FlowEraser()(iter(red_holes(images, masks, [0] * 4 + [1] * 4)))
     assert all(torch.equal(a.image, b.image) for a, b in zip(alone, together, strict=True))
 
 
 def test_filled_from_tells_real_pixels_from_invented_ones():
     truth, masks = panning(12), square(12, 72, 96, speed=5)
     masks[:, 50:54, 60:64] = True  # over a part of the wall that comes and goes
-    erased = list(FlowEraser()(iter(clip(truth, masks))))
+    erased = list(FlowEraser()(iter(red_holes(truth, masks))))
     for frame, mask in zip(erased, masks, strict=True):
         origin = frame.layers["filled_from"].numpy()
         assert (origin[~mask] == 0).all()
         assert (origin[mask] != 0).all()
         assert np.abs(origin).max() < 12
-    still = clip(np.repeat(truth[:1], 3, axis=0), np.repeat(masks[:1], 3, axis=0))  # nobody ever sees behind this hole
+    # nobody ever sees behind this hole
+    still = red_holes(np.repeat(truth[:1], 3, axis=0), np.repeat(masks[:1], 3, axis=0))
     assert all((f.layers["filled_from"].numpy()[masks[0]] == -1).all() for f in FlowEraser()(iter(still)))
 
 
 def test_the_same_frames_give_the_same_pixels():
-    frames = clip(panning(6), square(6, 72, 96, speed=5))
+    frames = red_holes(panning(6), square(6, 72, 96, speed=5))
     first, second = (list(FlowEraser()(iter(frames))) for _ in range(2))
     assert all(torch.equal(a.image, b.image) for a, b in zip(first, second, strict=True))
 
@@ -194,7 +168,7 @@ def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, us
     def still(image, other):
         return torch.zeros(2, *image.shape[1:], requires_grad=True)  # as a network in training gives it
 
-    frames = clip(panning(6), square(6, 72, 96, speed=5))
+    frames = red_holes(panning(6), square(6, 72, 96, speed=5))
     flows = ({}, {"flow": counted}, {"flow": still})
     plain, given, other = (list(FlowEraser(preset, **flow)(iter(frames))) for flow in flows)
     assert set(asked) == {(torch.uint8, (3, 72, 96))}
@@ -209,6 +183,6 @@ def test_a_flow_that_cannot_be_asked_is_refused_when_built(flow):
 
 
 def test_a_flow_of_another_size_is_refused():
-    frames = clip(panning(3), square(3, 72, 96, speed=5))
+    frames = red_holes(panning(3), square(3, 72, 96, speed=5))
     with pytest.raises(UsageError, match=r"flow must give \(2, 72, 96\) here, got \(2, 36, 48\)"):
         list(FlowEraser(flow=lambda image, other: torch.zeros(2, 36, 48))(iter(frames)))

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "peanut"
 FILES = sorted(ROOT.rglob("*.py"))
+TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
 
 CORE = (
     *("errors", "frame", "doubts", "statistics", "frame_stream", "labels", "order", "buffers", "run", "session"),
@@ -104,6 +105,14 @@ def test_no_room_knows_in_a_circle():
 def test_imports_of_ours_stand_at_the_top():
     late = [f"{path.relative_to(ROOT)}: {module}" for path in FILES for module, inside in imports(path) if inside]
     assert not late
+
+
+def test_no_test_imports_another_test():
+    """Neither at the top, nor in a function, nor in a program that it runs: what tests share is in files of its own."""
+    names = {path.stem for path in TESTS}
+    imported = re.compile(r"\b(?:from|import)\s+\(?\s*(?:tests\.)?(\w+)")
+    found = [f"{path.name}: {name}" for path in TESTS for name in imported.findall(path.read_text()) if name in names]
+    assert not found
 
 
 @pytest.mark.parametrize("word", RETIRED)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from clips import panning, texture
 
 from peanut.frame import Frame
 from peanut.stages.moving_objects import MovingObjects
-from tests.test_flow_eraser import panning, texture
 
 
 def walker(length: int, rests: range = range(0)) -> tuple[list[Frame], np.ndarray]:

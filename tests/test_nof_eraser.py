@@ -4,11 +4,12 @@ import gc
 import weakref
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
+from clips import noise_with_holes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from stand_ins import narrow_e2fgvi
 
 import peanut
 from peanut import Frame, UsageError
@@ -16,34 +17,8 @@ from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
 from peanut.stages.nof_eraser import PRESETS, NOFEraser, _Run
 from peanut.windows.region import full_region, region_around
 
-
-def narrow(seed=0):
-    torch.manual_seed(seed)
-    network = E2FGVI(channels=16, dim=32, heads=1, blocks=2, hidden=98)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5)
-    return network
-
-
-NETWORK = narrow()
+NETWORK = narrow_e2fgvi()
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def clip(lengths, size=(60, 108), seed=1):
-    """Shots of noise that moves, each frame with a hole (some without)."""
-    rng = np.random.default_rng(seed)
-    frames = []
-    for shot, length in enumerate(lengths):
-        picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-        for number in range(length):
-            mask = np.zeros(size, bool)
-            if number % 4 != 3:
-                mask[10 + number % 9 : 30, 20 + number : 44 + number] = True
-            index = len(frames)
-            frame = Frame.from_numpy(np.roll(picture, number, axis=1), index=index, time=Fraction(index, 25), mask=mask)
-            frames.append(frame.with_shot(shot))
-    return frames
 
 
 @torch.inference_mode()
@@ -70,7 +45,7 @@ def protocol(frames, stride, every):
 @example(lengths=[40], stride=5, every=10)
 @example(lengths=[1, 2, 3], stride=5, every=10)
 def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, every):
-    frames = clip(lengths)
+    frames = noise_with_holes(lengths)
     stage = NOFEraser(
         NETWORK,
         neighbor_stride=stride,
@@ -99,7 +74,7 @@ def test_with_enough_lookahead_streaming_equals_the_protocol(lengths, stride, ev
 )
 @example(lengths=[8, 1, 23], stride=2, lookahead=4, most=1, overlap=False)
 def test_every_frame_comes_out_once_filled_and_within_the_latency(lengths, stride, lookahead, most, overlap):
-    frames = clip(lengths)
+    frames = noise_with_holes(lengths)
     stage = NOFEraser(
         NETWORK,
         neighbor_stride=stride,
@@ -142,7 +117,7 @@ def test_features_held_are_bounded_by_the_window_and_the_references(monkeypatch)
         region="full",
         dtype=torch.float32,
     )
-    list(stage(iter(clip([40]))))
+    list(stage(iter(noise_with_holes([40]))))
     assert len(most) > 5
     assert max(most) <= 3 + 2 * 2 + 1
 
@@ -151,13 +126,13 @@ def test_each_frame_is_encoded_once_while_its_region_stays(monkeypatch):
     counted = []
     encode = E2FGVI.encode
     monkeypatch.setattr(E2FGVI, "encode", lambda self, masked: counted.append(len(masked)) or encode(self, masked))
-    list(NOFEraser(NETWORK, region="full", dtype=torch.float32)(iter(clip([20]))))
+    list(NOFEraser(NETWORK, region="full", dtype=torch.float32)(iter(noise_with_holes([20]))))
     assert sum(counted) == 20
 
 
 def test_frames_far_from_any_mask_pass_as_the_same_objects():
-    frames = [frame.with_mask(torch.zeros_like(frame.mask)) for frame in clip([30])]
-    frames[0] = frames[0].with_mask(clip([1])[0].mask)
+    frames = [frame.with_mask(torch.zeros_like(frame.mask)) for frame in noise_with_holes([30])]
+    frames[0] = frames[0].with_mask(noise_with_holes([1])[0].mask)
     out = list(NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)))
     assert all(a is b for a, b in zip(out[1:], frames[1:], strict=True))
     assert not torch.equal(out[0].image, frames[0].image)
@@ -166,7 +141,7 @@ def test_frames_far_from_any_mask_pass_as_the_same_objects():
 @pytest.mark.slow
 @torch.inference_mode()
 def test_without_lookahead_every_frame_is_the_published_network_on_the_frames_before():
-    frames = clip([23])
+    frames = noise_with_holes([23])
     known = [(frame.image.float() / 127.5 - 1) * ~frame.mask for frame in frames]
     stage = NOFEraser(NETWORK, lookahead=0, max_references=None, region="full", device="cpu", dtype=torch.float32)
     for number, out in enumerate(stage(iter(frames))):
@@ -180,7 +155,7 @@ def test_without_lookahead_every_frame_is_the_published_network_on_the_frames_be
 
 @pytest.mark.parametrize("settings", [{"lookahead": 0}, {"preset": "live"}], ids=str)
 def test_live_frames_leave_at_once_and_know_nothing_of_what_comes_later(settings):
-    frames, others = clip([25]), clip([25], seed=9)
+    frames, others = noise_with_holes([25]), noise_with_holes([25], seed=9)
     stage = peanut.Pipeline() | NOFEraser(NETWORK, dtype=torch.float32, **settings)
     with stage.session(fps=25) as first, stage.session(fps=25) as second:
         for number, frame in enumerate(frames):
@@ -194,7 +169,7 @@ def test_live_frames_leave_at_once_and_know_nothing_of_what_comes_later(settings
 
 @torch.inference_mode()
 def test_the_live_preset_computes_one_frame_at_a_time_and_the_first_as_the_network_does(monkeypatch):
-    frames, counted = clip([30]), []
+    frames, counted = noise_with_holes([30]), []
     encode = E2FGVI.encode
     monkeypatch.setattr(E2FGVI, "encode", lambda self, masked: counted.append(len(masked)) or encode(self, masked))
     live = list(NOFEraser(NETWORK, preset="live", region="full", dtype=torch.float32)(iter(frames)))
@@ -205,14 +180,14 @@ def test_the_live_preset_computes_one_frame_at_a_time_and_the_first_as_the_netwo
 
 def test_a_network_without_propagation_and_attention_to_others_is_the_same_live(monkeypatch):
     """Where frames do not look at each other, remembering them changes nothing."""
-    alone = narrow()
+    alone = narrow_e2fgvi()
     with torch.no_grad():
         for block in alone.transformer:
             block.attn.proj.weight.zero_()
         propagation = alone.feat_prop_module
         propagation.fusion.weight.zero_()
-    exact = list(NOFEraser(alone, lookahead=0, region="full", dtype=torch.float32)(iter(clip([15]))))
-    live = list(NOFEraser(alone, preset="live", region="full", dtype=torch.float32)(iter(clip([15]))))
+    exact = list(NOFEraser(alone, lookahead=0, region="full", dtype=torch.float32)(iter(noise_with_holes([15]))))
+    live = list(NOFEraser(alone, preset="live", region="full", dtype=torch.float32)(iter(noise_with_holes([15]))))
     assert all((a.image.int() - b.image.int()).abs().max() <= 1 for a, b in zip(exact, live, strict=True))
 
 
@@ -237,7 +212,7 @@ def test_when_memory_runs_out_it_makes_do_with_less_says_so_once_and_goes_on(mon
 
     monkeypatch.setattr(E2FGVI, "complete", small)
     size = (240, 432) if region == "auto" else (60, 216)
-    frames = clip([30], size)
+    frames = noise_with_holes([30], size)
     if region == "auto":  # holes that need all of the picture
         frames = [frame.with_mask(torch.ones_like(frame.mask).tril(-60)) for frame in frames]
     stage = NOFEraser(NETWORK, region=region, reference_stride=1, max_references=16, dtype=torch.float32)
@@ -253,7 +228,7 @@ def test_when_memory_runs_out_for_good_the_error_is_raised(monkeypatch):
 
     monkeypatch.setattr(E2FGVI, "complete", never)
     with pytest.raises(torch.OutOfMemoryError):
-        list(NOFEraser(NETWORK, dtype=torch.float32)(iter(clip([3]))))
+        list(NOFEraser(NETWORK, dtype=torch.float32)(iter(noise_with_holes([3]))))
 
 
 @pytest.mark.parametrize("size", [(60, 108), (150, 260), (50, 90), (131, 240), (40, 300)])
@@ -323,14 +298,14 @@ def test_the_full_region_is_continued_by_the_mirrored_picture():
     ids=["everything", "nothing", "a line", "one pixel", "the last pixel"],
 )
 def test_masks_of_any_shape(mask):
-    frames = [frame.with_mask(mask) for frame in clip([3])]
+    frames = [frame.with_mask(mask) for frame in noise_with_holes([3])]
     out = list(NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)))
     assert all(torch.equal(a.image[:, ~mask], b.image[:, ~mask]) for a, b in zip(out, frames, strict=True))
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="NOFEraser needs masks: put masks"):
-        list(NOFEraser(NETWORK)([clip([1])[0].with_mask(None)]))
+        list(NOFEraser(NETWORK)([noise_with_holes([1])[0].with_mask(None)]))
     with pytest.raises(UsageError, match="max_references must be at least 0 or None, got -1"):
         NOFEraser(NETWORK, max_references=-1)
     with pytest.raises(

@@ -3,17 +3,17 @@
 import gc
 import json
 import logging
-from fractions import Fraction
 
 import pytest
 import torch
-import torch.nn.functional as F
+from clips import rolling
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stand_ins import shared_samwise, small_p_mask, small_samwise, spell
 from torch import nn
 
 import peanut
-from peanut import Frame, PMask, UsageError
+from peanut import UsageError
 
 pytest.importorskip("sam2")
 pytest.importorskip("transformers")
@@ -22,53 +22,15 @@ from peanut.networks.samwise import SAMWISE, MemoryBank, corrected
 from peanut.stages.p_mask import fitted, prepared
 from peanut.weights.tokenizer import Tokenizer
 
-TEXT = {"num_hidden_layers": 12, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 99}
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def small(seed=0, score=8.0, **more):
-    """A SAMWISE that sees pictures of 256 pixels, with random weights with which objects are seen."""
-    torch.manual_seed(seed)
-    network = SAMWISE("t", image_size=256, **TEXT, **more)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if "roberta" not in name:
-                spread = max(1, parameter[0].numel()) ** -0.5 if parameter.ndim > 1 else 0.05
-                parameter.copy_(parameter + spread * torch.randn(parameter.shape, generator=generator))
-        network.sam.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(score)
-    return network.eval()
-
-
-NETWORK = small()
-
-
-def spell(text, words=()):
-    """A stand-in for the tokenizer: letters."""
-    ids = [ord(letter) % 90 + 3 for letter in text][:510]
-    places = tuple(1 + text.index(word) for word in words)
-    return [0, *ids, 2], places, len(text) > 510
-
-
-def mask(*prompts, model=NETWORK, **settings):
-    return PMask(*prompts, model=model, tokenizer=spell, device="cpu", dtype=torch.float32, **settings)
-
-
-def clip(lengths=(9,), size=(60, 80)):
-    generator = torch.Generator().manual_seed(1)
-    coarse = torch.rand(1, 3, 8, 10, generator=generator)
-    picture = (255 * F.interpolate(coarse, size, mode="bilinear")[0]).to(torch.uint8)
-    shots = [shot for shot, length in enumerate(lengths) for _ in range(length)]
-    return [
-        Frame(index=n, time=Fraction(n, 25), image=picture.roll(2 * n, 2), shot=shot) for n, shot in enumerate(shots)
-    ]
+NETWORK = shared_samwise()
 
 
 @pytest.mark.slow
 @settings(max_examples=5)
 @given(lengths=st.lists(st.integers(1, 4), max_size=3), length=st.integers(1, 3))
 def test_every_frame_comes_out_once_in_order_and_within_the_latency(lengths, length):
-    run = (peanut.Pipeline() | mask("a dog", clip=length))(clip(lengths))
+    run = (peanut.Pipeline() | small_p_mask("a dog", clip=length))(rolling(lengths))
     out = list(run)
     assert [frame.index for frame in out] == list(range(sum(lengths)))
     assert run.statistics.stages[-1].latency <= length - 1
@@ -81,7 +43,7 @@ def test_every_frame_comes_out_once_in_order_and_within_the_latency(lengths, len
 
 def test_the_bank_holds_what_attention_can_use_and_nothing_else():
     bank, prompt = MemoryBank(), NETWORK.prompt(torch.tensor(spell("a dog")[0]))
-    frame = prepared(clip((1,))[0].image, (189, 252), 256)[None]
+    frame = prepared(rolling((1,))[0].image, (189, 252), 256)[None]
     with torch.inference_mode():
         seen = NETWORK.encode(NETWORK.encode_stem(frame), prompt)
         for number in range(25):
@@ -98,34 +60,37 @@ def test_a_long_stream_leaves_no_tensors_behind():
         gc.collect()
         return sum(isinstance(x, torch.Tensor) for x in gc.get_objects())
 
-    counts = [held() for frame in mask("a dog", clip=1)(iter(clip((24,)))) if frame.index in (17, 23)]
+    counts = [held() for frame in small_p_mask("a dog", clip=1)(iter(rolling((24,)))) if frame.index in (17, 23)]
     assert counts[1] <= counts[0] + 2
 
 
 def test_a_cut_starts_anew_unless_the_memory_is_kept():
-    frames = clip((3, 3))
-    alone = list(mask("a dog", clip=2)(iter(frames[3:])))
-    reset = list(mask("a dog", clip=2)(iter(frames)))
-    kept = list(mask("a dog", clip=2, on_cut="keep")(iter(frames)))
+    frames = rolling((3, 3))
+    alone = list(small_p_mask("a dog", clip=2)(iter(frames[3:])))
+    reset = list(small_p_mask("a dog", clip=2)(iter(frames)))
+    kept = list(small_p_mask("a dog", clip=2, on_cut="keep")(iter(frames)))
     assert torch.equal(reset[3].layers["confidence"], alone[0].layers["confidence"])
     assert not torch.equal(kept[3].layers["confidence"], alone[0].layers["confidence"])
 
 
 def test_another_prompt_ends_the_clip_and_forgets():
-    frames = clip((6,))
+    frames = rolling((6,))
     said, asked = ["a dog"] * 3 + ["the red ball"] * 3, []
-    changing = list(mask(lambda frame: asked.append(frame.index) or said[frame.index], clip=4)(iter(frames)))
+    changing = list(small_p_mask(lambda frame: asked.append(frame.index) or said[frame.index], clip=4)(iter(frames)))
     assert asked == list(range(6))  # once a frame
-    first, second = list(mask("a dog", clip=4)(iter(frames[:3]))), list(mask("the red ball", clip=4)(iter(frames[3:])))
+    first, second = (
+        list(small_p_mask("a dog", clip=4)(iter(frames[:3]))),
+        list(small_p_mask("the red ball", clip=4)(iter(frames[3:]))),
+    )
     for out, expected in zip(changing, [*first, *second], strict=True):
         assert torch.equal(out.layers["confidence"], expected.layers["confidence"])
 
 
 def test_several_prompts_are_their_union_and_but_not_is_taken_out():
-    frames = clip((2,))
-    dog, ball = (list(mask(text)(iter(frames))) for text in ("a dog", "the red ball"))
-    both = list(mask("a dog", "the red ball")(iter(frames)))
-    without = list(mask("a dog", but_not="the red ball")(iter(frames)))
+    frames = rolling((2,))
+    dog, ball = (list(small_p_mask(text)(iter(frames))) for text in ("a dog", "the red ball"))
+    both = list(small_p_mask("a dog", "the red ball")(iter(frames)))
+    without = list(small_p_mask("a dog", but_not="the red ball")(iter(frames)))
     for one, other, union, rest in zip(dog, ball, both, without, strict=True):
         assert torch.equal(union.mask, one.mask | other.mask)
         assert torch.equal(union.layers["object: a dog"], one.mask)
@@ -133,19 +98,19 @@ def test_several_prompts_are_their_union_and_but_not_is_taken_out():
 
 
 def test_an_object_that_is_not_visible_gives_empty_masks_and_the_run_says_so(caplog):
-    unseen = small(score=-50.0)
+    unseen = small_samwise(score=-50.0)
     with torch.inference_mode():
         seen = unseen.encode(unseen.encode_stem(torch.zeros(1, 3, 256, 256)), unseen.prompt(torch.tensor([0, 5, 2])))
         out = unseen.step(seen, MemoryBank())
     assert (out.low_resolution == -1024).all()
     assert torch.equal(out.pointer, unseen.sam.no_obj_ptr)
-    frames = list(mask("a dog", model=unseen)(iter(clip((3,)))))
+    frames = list(small_p_mask("a dog", model=unseen)(iter(rolling((3,)))))
     assert not any(frame.mask.any() for frame in frames)
     assert "PMask: 'a dog' was found in none of 3 frames." in caplog.text
 
 
 def test_what_is_learnt_is_what_samwise_adds():
-    network = small().freeze()
+    network = small_samwise().freeze()
     before = {name: x.clone() for name, x in network.state_dict().items()}
     learns = [x for x in network.parameters() if x.requires_grad]
     optimiser = torch.optim.SGD(learns, lr=0.1)
@@ -198,10 +163,10 @@ def test_the_three_corrections():
 
 
 def test_a_motion_prompt_is_used_where_the_checkpoint_has_one():
-    network = small(motion_prompt=True)
+    network = small_samwise(motion_prompt=True)
     assert "sam.sam_prompt_encoder.project_motion_prompts.layers.0.weight" in network.state_dict()
-    (without,) = mask("a dog runs", model=network)(iter(clip((1,))))
-    (told,) = mask("a dog runs", model=network, verbs=["runs"])(iter(clip((1,))))
+    (without,) = small_p_mask("a dog runs", model=network)(iter(rolling((1,))))
+    (told,) = small_p_mask("a dog runs", model=network, verbs=["runs"])(iter(rolling((1,))))
     assert not torch.equal(without.layers["confidence"], told.layers["confidence"])
 
 
@@ -232,19 +197,19 @@ def test_the_tokenizer_reads_the_published_format(tmp_path):
 
 def test_a_prompt_that_is_too_long_is_cut_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
-        list(mask("dog " * 600)(iter(clip((1,)))))
+        list(small_p_mask("dog " * 600)(iter(rolling((1,)))))
     assert "a prompt of more than 512 tokens was cut: dog dog" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: mask(""), "the prompt is empty"),
-        (lambda: mask(), "PMask needs a sentence"),
-        (lambda: mask("a dog", but_not=" "), "the prompt is empty"),
-        (lambda: mask("a dog", clip=0), "clip must be at least 1"),
-        (lambda: mask("a dog", on_cut="forget"), "on_cut must be 'reset' or 'keep', got 'forget'"),
-        (lambda: mask(5), "a prompt is a sentence, or a function"),
+        (lambda: small_p_mask(""), "the prompt is empty"),
+        (lambda: small_p_mask(), "PMask needs a sentence"),
+        (lambda: small_p_mask("a dog", but_not=" "), "the prompt is empty"),
+        (lambda: small_p_mask("a dog", clip=0), "clip must be at least 1"),
+        (lambda: small_p_mask("a dog", on_cut="forget"), "on_cut must be 'reset' or 'keep', got 'forget'"),
+        (lambda: small_p_mask(5), "a prompt is a sentence, or a function"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, sentence):
@@ -253,9 +218,9 @@ def test_what_does_not_fit_is_refused(make, sentence):
 
 
 def test_two_threads_run_one_network_at_once():
-    frames = clip((4,))
-    expected = {text: list(mask(text, clip=1)(iter(frames))) for text in ("a dog", "the red ball")}
-    first, second = ((peanut.Pipeline() | mask(text, clip=1)).session(fps=25) for text in expected)
+    frames = rolling((4,))
+    expected = {text: list(small_p_mask(text, clip=1)(iter(frames))) for text in ("a dog", "the red ball")}
+    first, second = ((peanut.Pipeline() | small_p_mask(text, clip=1)).session(fps=25) for text in expected)
     with first, second:
         for n, frame in enumerate(frames):
             for text, session in zip(expected, (first, second), strict=True):

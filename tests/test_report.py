@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stand_ins import narrow_e2fgvi
 from strategies import Breaks, breaking, make_frames
-from test_nof_eraser import narrow
 
 import peanut
 from peanut import Frame, UsageError, stage
@@ -128,7 +128,7 @@ def square(index, at, size=(48, 64)):
 
 ERASERS = {
     "flow": lambda: peanut.FlowEraser(preset="fast"),
-    "nof": lambda: peanut.NOFEraser(narrow(), lookahead=3, neighbor_stride=2, device="cpu", dtype=torch.float32),
+    "nof": lambda: peanut.NOFEraser(narrow_e2fgvi(), lookahead=3, neighbor_stride=2, device="cpu", dtype=torch.float32),
 }
 
 

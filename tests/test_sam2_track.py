@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 import torch
 import torch.nn.functional as F
+from stand_ins import SAM2_SIDE, small_sam2
 
 import peanut
 from peanut import Frame, Prompt, Sam2Track, UsageError
@@ -13,23 +14,10 @@ pytest.importorskip("sam2")
 from peanut.networks.sam2 import build, normalised
 from peanut.stages.sam2_track import _Tracks
 
-SIDE = 256
-
-
-def filled(network, seed=0):
-    """Random weights with which objects are seen."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            spread = max(1, parameter[0].numel()) ** -0.5 if parameter.ndim > 1 else 0.05
-            parameter.copy_(parameter + spread * torch.randn(parameter.shape, generator=generator))
-        network.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(8.0)
-    return network.eval()
-
 
 @pytest.fixture(scope="module", params=["2", "2.1"])
 def network(request):
-    return filled(build("t", request.param, image_size=SIDE, predictor=True))
+    return small_sam2(request.param)
 
 
 def clip(count=24, size=(120, 160)):
@@ -56,12 +44,16 @@ def by_the_predictor(network, frames, prompts):
     from sam2.sam2_video_predictor import SAM2VideoPredictor
 
     predictor = build(
-        "t", "2.1" if network.no_obj_embed_spatial is not None else "2", image_size=SIDE, predictor=True, video=True
+        "t",
+        "2.1" if network.no_obj_embed_spatial is not None else "2",
+        image_size=SAM2_SIDE,
+        predictor=True,
+        video=True,
     )
     assert isinstance(predictor, SAM2VideoPredictor)
     predictor.load_state_dict(network.state_dict())
     images = torch.stack([frame.image for frame in frames])
-    images = normalised(F.interpolate(images, (SIDE, SIDE), mode="bicubic", antialias=True))
+    images = normalised(F.interpolate(images, (SAM2_SIDE, SAM2_SIDE), mode="bicubic", antialias=True))
     h, w = frames[0].size
     state = predictor_state(predictor, images, h, w)
     out, starts = {}, sorted(prompts)

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import attrs
 import pytest
+from clips import drawn, partial, read
 from faults import FullDisk
 from strategies import breaking, drain
-from test_write import drawn, partial, read
 
 import peanut
 from peanut import Frame, StageError, UsageError

@@ -13,8 +13,10 @@ import attrs
 import pytest
 import torch
 import torch.nn.functional as F
+from clips import drifting
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stand_ins import BASICVSR_KINDS, narrow_basicvsr
 from strategies import make_frames
 
 from peanut import UsageError
@@ -25,26 +27,8 @@ from peanut.windows.bidirectional_stream import BidirectionalStream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-
-def narrow(kind, **options):
-    """A narrow network whose branches matter: random, but neither dying out nor blowing up."""
-    torch.manual_seed(1)
-    network = kind(8, 1, **options)
-    for name, parameter in network.named_parameters():
-        if "spynet" not in name:
-            parameter.data = 0.5 * torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
-    return network.eval().requires_grad_(False)
-
-
-NETWORKS = {"BasicVSR": narrow(BasicVSR), "BasicVSR++": narrow(BasicVSRPlusPlus)}
+NETWORKS = {name: narrow_basicvsr(kind) for name, kind in BASICVSR_KINDS.items()}
 networks = st.sampled_from(list(NETWORKS))
-
-
-def clip(length, size=(18, 20)):
-    """A drifting clip: t 3 h w in [0, 1]."""
-    torch.manual_seed(length)
-    wide = F.interpolate(torch.rand(1, 3, 8, 20), (size[0], size[1] + 2 * length), mode="bilinear")[0]
-    return torch.stack([wide[..., 2 * t : 2 * t + size[1]] for t in range(length)])
 
 
 def streamed(network, frames, chunk, lookahead, memory=None, fade=0):
@@ -82,7 +66,7 @@ def recomputed(network, frames, chunk, lookahead):
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 9))
 @settings(max_examples=15)
 def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk):
-    network, frames = NETWORKS[name], clip(length)
+    network, frames = NETWORKS[name], drifting(length)
     whole = network(frames[None])[0]
     for memory in (None, 0, "auto"):
         torch.testing.assert_close(streamed(network, frames, None, 0, memory), whole, rtol=0, atol=1e-4)
@@ -94,14 +78,14 @@ def test_with_all_of_the_future_streaming_is_the_whole_clip(name, length, chunk)
 @given(name=networks, length=st.integers(1, 8), chunk=st.integers(1, 4), lookahead=st.integers(0, 4))
 @settings(max_examples=15)
 def test_with_some_of_the_future_it_is_a_plain_recomputation(name, length, chunk, lookahead):
-    network, frames = NETWORKS[name], clip(length)
+    network, frames = NETWORKS[name], drifting(length)
     expected = recomputed(network, frames, chunk, lookahead)
     torch.testing.assert_close(streamed(network, frames, chunk, lookahead), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_future_and_the_past_matter(name):
-    network, frames = NETWORKS[name], clip(8)
+    network, frames = NETWORKS[name], drifting(8)
     whole = streamed(network, frames, None, 0)
     assert (streamed(network, frames, 2, 1) - whole).abs().max() > 1e-3
     assert (streamed(network, frames, 2, 6, memory=0) - whole).abs().max() > 1e-3
@@ -112,7 +96,7 @@ def test_the_future_and_the_past_matter(name):
 @settings(max_examples=15)
 def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
     """Frames further back than memory + chunk - 1, or further ahead than chunk - 1 + lookahead, change nothing."""
-    network, frames, place = NETWORKS[name], clip(9), 5
+    network, frames, place = NETWORKS[name], drifting(9), 5
     before, after = place - memory - chunk + 1, place + chunk - 1 + lookahead
     changed = frames.clone()
     changed[: max(0, before)] = 0.5
@@ -125,7 +109,7 @@ def test_a_frame_knows_no_more_than_it_may(name, chunk, lookahead, memory):
 @given(name=networks, chunk=st.integers(1, 4), lookahead=st.integers(1, 3), fade=st.integers(1, 6))
 @settings(max_examples=10)
 def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, fade):
-    network, frames = NETWORKS[name], clip(2 * chunk + lookahead)
+    network, frames = NETWORKS[name], drifting(2 * chunk + lookahead)
     provisional = streamed(network, frames[: chunk + lookahead], None, 0)
     anew = streamed(network, frames[chunk:], chunk, lookahead, memory=0)
     out = streamed(network, frames, chunk, lookahead, memory=0, fade=fade)
@@ -141,7 +125,7 @@ def test_a_chunk_goes_over_into_the_next_in_equal_steps(name, chunk, lookahead, 
 @given(name=networks, memory=st.integers(0, 3), fade=st.integers(1, 5))
 @settings(max_examples=10)
 def test_live_a_new_state_fades_in_while_the_old_one_goes_on(name, memory, fade):
-    network, frames = NETWORKS[name], clip(6)
+    network, frames = NETWORKS[name], drifting(6)
     begin = memory + 1
     carried, anew = streamed(network, frames, 1, 0), streamed(network, frames[begin:], 1, 0)
     out = streamed(network, frames, 1, 0, memory, fade)
@@ -165,7 +149,7 @@ class Drift(torch.nn.Module):
 def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
     """14 images that move, 21 that do not: there a state reaches 14 images, but for one that still fits."""
     monkeypatch.setattr("peanut.windows.bidirectional_stream.TOLERANCE", float("inf") if fits else 0.0)
-    network, frames = copy.deepcopy(NETWORKS[name]), clip(35)
+    network, frames = copy.deepcopy(NETWORKS[name]), drifting(35)
     network.spynet, frames[14:] = Drift(), frames[14]
     out, far = streamed(network, frames, 7, 9, "auto"), streamed(network, frames, 7, 9, memory=60)
     assert torch.equal(out[:14], far[:14])
@@ -181,7 +165,7 @@ def test_states_reach_as_far_as_motion_and_fit_allow(name, fits, monkeypatch):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_far_state_goes_on_where_its_pictures_fit_the_input(name, monkeypatch):
     """What is compared: the images of a chunk, made as small as the input."""
-    network, frames = copy.deepcopy(NETWORKS[name]), clip(23)
+    network, frames = copy.deepcopy(NETWORKS[name]), drifting(23)
     network.spynet, frames[14:] = Drift(), frames[14]
     far = streamed(network, frames, 7, 9, memory=60)[14:21]
     short = streamed(network, frames[14:], 7, 7, memory=None)[:7]
@@ -251,7 +235,7 @@ def test_any_size_works(name, size):
 
 
 def test_restoring_keeps_the_size_whatever_the_sides():
-    upscaler = URNet(narrow(BasicVSRPlusPlus, same_size=True), chunk=2, dtype="float32", device="cpu")
+    upscaler = URNet(narrow_basicvsr(BasicVSRPlusPlus, same_size=True), chunk=2, dtype="float32", device="cpu")
     assert [frame.size for frame in upscaler(iter(images([3], (37, 42))))] == [(37, 42)] * 3
 
 
@@ -265,7 +249,7 @@ def test_fidelity_0_is_the_plain_enlargement():
 def test_tiles_show_no_seam():
     frames = [
         attrs.evolve(f, image=(255 * image).to(torch.uint8))
-        for f, image in zip(images([3], (80, 120)), clip(3, (80, 120)), strict=True)
+        for f, image in zip(images([3], (80, 120)), drifting(3, (80, 120)), strict=True)
     ]
     whole, tiled = (list(stage(tile=tile, chunk=3)(iter(frames))) for tile in (None, 64))
     difference = max((a.image.int() - b.image.int()).abs().max() for a, b in zip(whole, tiled, strict=True))
@@ -295,7 +279,7 @@ def test_scales_that_no_model_has_are_refused_before_anything_is_loaded():
 
 
 def test_damaged_weights_are_refused():
-    network = narrow(BasicVSR)
+    network = narrow_basicvsr(BasicVSR)
     network.fusion.weight[0, 0] = torch.nan
     with pytest.raises(UsageError, match=r"fusion\.weight holds values that are no numbers"):
         URNet(network)
@@ -304,9 +288,8 @@ def test_damaged_weights_are_refused():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_close(name):
     frames = images([4])
-    narrow_kind = BasicVSR if name == "BasicVSR" else BasicVSRPlusPlus
     exact = list(stage(name, chunk=2)(iter(frames)))
-    rounded = list(URNet(narrow(narrow_kind), dtype="bfloat16", device="cpu", chunk=2)(iter(frames)))
+    rounded = list(URNet(narrow_basicvsr(BASICVSR_KINDS[name]), dtype="bfloat16", device="cpu", chunk=2)(iter(frames)))
     for a, b in zip(exact, rounded, strict=True):
         assert (a.image.int() - b.image.int()).abs().float().mean() < 1.5
 

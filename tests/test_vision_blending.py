@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from clips import texture
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from peanut.vision.blending import MOST_AVERAGED, PRIOR_ERROR, Blend, blend, confidence, surrounding_error
-from tests.test_flow_eraser import texture
 
 counts, pixels = st.integers(1, 40), st.integers(1, 6)
 GREY = texture(60, 80).mean(axis=-1).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from clips import texture
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,7 +18,6 @@ from peanut.vision.change_detection import (
     parallax_flow,
     ranked,
 )
-from tests.test_flow_eraser import texture
 
 IMAGE = texture(72, 96)
 INSIDE = np.s_[4:-4, 4:-4]

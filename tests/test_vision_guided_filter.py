@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from clips import texture
 from hypothesis import given
 from hypothesis import strategies as st
 
 from peanut.vision.guided_filter import guided_filter
-from tests.test_flow_eraser import texture
 
 GUIDE = texture(40, 50)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from clips import texture
 
 from peanut.vision.patch_offsets import dominant_offsets
-from tests.test_flow_eraser import texture
 
 
 def board(h, w, right, down):

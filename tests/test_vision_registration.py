@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from clips import texture
 from hypothesis import given
 from hypothesis import strategies as st
 
 from peanut.vision.morphology import boxes
 from peanut.vision.registration import corners, motion_layers, register
-from tests.test_flow_eraser import texture
 
 
 def pair(camera: tuple[int, int], thing: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

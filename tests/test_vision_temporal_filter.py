@@ -1,10 +1,10 @@
 """Temporal filtering: content that agrees stays, noise is averaged out, what differs is kept apart."""
 
 import numpy as np
+from clips import texture
 
 from peanut.vision.optical_flow import grid
 from peanut.vision.temporal_filter import temporal_filter
-from tests.test_flow_eraser import texture
 
 TRUTH = texture(48, 64).astype(np.float32)
 HOLE = np.zeros((48, 64), bool)

@@ -1,6 +1,5 @@
 """Weights are fetched from a real (local) server with faults: verified, kept whole, never half, never twice."""
 
-import hashlib
 import io
 import os
 import shutil
@@ -15,44 +14,20 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from weights_server import CONTENT, HALF, Server
+from weights_rows import entry, fetched, left
+from weights_server import CONTENT, HALF, HASH, Server
 
 from peanut import UsageError, weights
 from peanut.cli.weights import weights as commands
 from peanut.weights import http, sources, store
-from peanut.weights.table import Entry, File
 
-SIZE = len(CONTENT)
-HASH = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("PEANUT_CACHE", str(tmp_path / "cache"))
-    for name in ("PEANUT_OFFLINE", "PEANUT_WEIGHTS_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(http, "PAUSE", 0)
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
 def server():
     with Server() as running:
         yield running
-
-
-def entry(*where, size=SIZE, sha256=HASH, layout="PLAIN", licence="Apache", network="SPyNet"):
-    return Entry("thing", network, (File("thing.pth", size, sha256, where),), licence, layout, False)
-
-
-def fetched(*where, **more):
-    made = entry(*where, **more)
-    return store.fetched(made, made.file)
-
-
-def left(cache):
-    """What lies in the cache, besides locks."""
-    return sorted(path.name for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
 def test_a_whole_download_is_verified_kept_and_never_done_again(server, cache, caplog):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from weights_rows import spynet_file, spynet_row, use
 
 from peanut import FlowEraser, MovingObjects, PerFrame, SPyNetFlow, URNet, UsageError, licence, merge, tap, weights
 from peanut.cli.weights import weights as commands
@@ -27,14 +28,7 @@ from peanut.weights.table import Entry, File
 CASES = Path(__file__).parent / "conformance"
 NAMESPACE = ("argparse.Namespace",)
 UNWANTED = "huggingface_hub", "gdown", "safetensors"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("PEANUT_CACHE", str(tmp_path / "cache"))
-    for name in ("PEANUT_OFFLINE", "PEANUT_WEIGHTS_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def sizes(tensors):
@@ -117,23 +111,6 @@ def test_a_file_as_samwise_saves_it_loads_and_its_arguments_do_not(tmp_path, mon
     assert torch.equal(found["weight"], layer.weight)
     with pytest.raises(UsageError, match="is refused"):  # the allowance ended with the load
         open_checkpoint(path)
-
-
-def use(monkeypatch, *rows):
-    table = {row.name: row for row in rows}
-    for module in (loading, store):
-        monkeypatch.setattr(module, "entries", lambda: table)
-
-
-def spynet_file(folder, seed=0):
-    torch.manual_seed(seed)
-    path = folder / "spynet.pth"
-    torch.save({"state_dict": SPyNet().state_dict()}, path)
-    return path
-
-
-def spynet_row(path):
-    return Entry("thing", "SPyNet", (File("spynet.pth", None, "", (str(path),)),), "SPY", "SPYMM", False)
 
 
 def test_the_second_load_reads_no_pickle_and_a_changed_network_meets_no_old_file(tmp_path, monkeypatch, cache):

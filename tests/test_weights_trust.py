@@ -13,8 +13,8 @@ import safetensors
 import safetensors.torch
 import torch
 from click.testing import CliRunner
-from test_weights import CONTENT, HASH, SIZE, cache, entry, fetched, left  # noqa: F401  (the cache, a fixture)
-from test_weights_loading import spynet_file, spynet_row, use
+from weights_rows import entry, fetched, left, spynet_file, spynet_row, use
+from weights_server import CONTENT, HASH, SIZE
 
 from peanut import UsageError, weights
 from peanut.cli.weights import weights as commands
@@ -24,10 +24,11 @@ from peanut.weights.sources import sha256_of
 from peanut.weights.table import Entry, File
 
 WEIGHT = "basic_module.0.basic_module.0.conv.weight"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
-def converted(tmp_path, monkeypatch, cache):  # noqa: F811
+def converted(tmp_path, monkeypatch, cache):
     """A converted file in the cache, and the tensors that are in it."""
     path = spynet_file(tmp_path)
     use(monkeypatch, spynet_row(path))
@@ -90,7 +91,7 @@ def test_a_published_file_that_was_damaged_in_the_cache_is_not_converted(convert
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_nan_and_infinity_are_told_when_they_are_loaded(value, tmp_path, monkeypatch, cache):  # noqa: F811
+def test_nan_and_infinity_are_told_when_they_are_loaded(value, tmp_path, monkeypatch, cache):
     state = SPyNet().state_dict()
     state[WEIGHT][0, 0, 0, 0] = value
     path = tmp_path / "spynet.pth"
@@ -142,7 +143,7 @@ KINDS = ["models.zip", "models.tar", "models.tar.gz", "models.tar.xz", "models.t
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_links_in_an_archive_are_refused(kind, tmp_path, cache):  # noqa: F811
+def test_links_in_an_archive_are_refused(kind, tmp_path, cache):
     archive = packed(tmp_path / kind, ("thing.pth", None))
     with pytest.raises(UsageError, match=r"thing\.pth in the archive is no file, but a link or a folder"):
         fetched(f"{archive}#thing.pth", sha256="", size=None)
@@ -150,7 +151,7 @@ def test_links_in_an_archive_are_refused(kind, tmp_path, cache):  # noqa: F811
 
 
 @pytest.mark.parametrize("type_", [tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_whatever_else_is_no_file_in_a_tar_is_refused(type_, tmp_path, cache):  # noqa: F811
+def test_whatever_else_is_no_file_in_a_tar_is_refused(type_, tmp_path, cache):
     with tarfile.open(tmp_path / "models.tar", "w") as opened:
         info = tarfile.TarInfo("thing.pth")
         info.type, info.linkname = type_, "nowhere"
@@ -162,7 +163,7 @@ def test_whatever_else_is_no_file_in_a_tar_is_refused(type_, tmp_path, cache):  
 
 @pytest.mark.parametrize("kind", KINDS[:2])
 @pytest.mark.parametrize("name", ["/thing.pth", "../../thing.pth", "a/../thing.pth"])
-def test_absolute_names_and_those_that_lead_outside_write_nowhere_else(kind, name, tmp_path, cache):  # noqa: F811
+def test_absolute_names_and_those_that_lead_outside_write_nowhere_else(kind, name, tmp_path, cache):
     archive = packed(tmp_path / kind, (name, CONTENT))
     assert fetched(f"{archive}#thing.pth").read_bytes() == CONTENT
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", kind]
@@ -170,7 +171,7 @@ def test_absolute_names_and_those_that_lead_outside_write_nowhere_else(kind, nam
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_unpacks_to_more_than_the_table_says_is_not_unpacked(kind, tmp_path, cache, monkeypatch):  # noqa: F811
+def test_what_unpacks_to_more_than_the_table_says_is_not_unpacked(kind, tmp_path, cache, monkeypatch):
     archive = packed(tmp_path / kind, ("thing.pth", bytes(8_000_000)))
     written = []
     unlink = Path.unlink
@@ -193,7 +194,7 @@ def test_a_tar_that_unpacks_to_more_than_any_published_file_is_not_read_to_its_e
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_archive_is_one_sentence_whatever_is_wrong_with_it(kind, tmp_path, cache):  # noqa: F811
+def test_a_damaged_archive_is_one_sentence_whatever_is_wrong_with_it(kind, tmp_path, cache):
     random = torch.Generator().manual_seed(3)
     content = torch.randint(0, 256, (30_000,), generator=random, dtype=torch.uint8).numpy().tobytes()
     whole = packed(tmp_path / kind, ("thing.pth", content)).read_bytes()
@@ -207,7 +208,7 @@ def test_a_damaged_archive_is_one_sentence_whatever_is_wrong_with_it(kind, tmp_p
         assert left(cache) == []
 
 
-def test_a_wrong_first_file_is_not_added_where_it_can_be_told(tmp_path, monkeypatch, cache):  # noqa: F811
+def test_a_wrong_first_file_is_not_added_where_it_can_be_told(tmp_path, monkeypatch, cache):
     use(monkeypatch, spynet_row(tmp_path / "nowhere"))
     other, text = tmp_path / "other.pth", tmp_path / "page.pth"
     torch.save({"a": torch.zeros(1)}, other)
@@ -222,7 +223,7 @@ def test_a_wrong_first_file_is_not_added_where_it_can_be_told(tmp_path, monkeypa
     assert weights.add(spynet_file(tmp_path), "thing").exists()
 
 
-def test_a_wrong_first_file_can_be_forgotten(tmp_path, monkeypatch, cache):  # noqa: F811
+def test_a_wrong_first_file_can_be_forgotten(tmp_path, monkeypatch, cache):
     use(monkeypatch, spynet_row(tmp_path / "nowhere"))
     wrong = shutil.copy(spynet_file(tmp_path, seed=1), tmp_path / "wrong.pth")
     right = spynet_file(tmp_path, seed=2)

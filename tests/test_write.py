@@ -12,37 +12,16 @@ from itertools import count
 
 import attrs
 import av
-import numpy as np
 import pytest
 import torch
+from clips import drawn, partial, psnr, read
 from faults import FullDisk, Pipe
 from strategies import Breaks, breaking, drain, make_frames
-from test_main_job import psnr
 
 import peanut
-from peanut import Frame, StageError, UsageError
+from peanut import StageError, UsageError
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-
-
-def drawn(count, size=(64, 96), fps=25):
-    """Frames that differ and compress badly, so that fragments reach the disk."""
-    noise = np.random.default_rng(3).integers(0, 256, (*size, 3), dtype=np.uint8)
-    return [
-        Frame.from_numpy(np.roll(noise, 3 * number, axis=1), index=number, time=Fraction(number, fps))
-        for number in range(count)
-    ]
-
-
-def read(path):
-    return list(peanut.read(path, shots=False))
-
-
-def partial(folder, name="clean.mp4"):
-    """The one file that a run which did not end left for `name`."""
-    stem, dot, suffix = name.partition(".")
-    (path,) = folder.glob(f"{stem}.partial-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]{dot}{suffix}")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -375,7 +354,7 @@ def test_a_disk_that_is_full_at_any_moment_leaves_what_had_reached_it_readable()
 def test_kill_9_leaves_all_but_the_last_three_seconds(tmp_path, suffix, fps):
     code = f"""
 import sys; sys.path[:0] = {sys.path!r}
-from test_write import drawn
+from clips import drawn
 import peanut
 frames = drawn(250, fps={fps})
 for number, frame in enumerate(peanut.Pipeline(source=frames) | peanut.write({str(tmp_path / f"clean.{suffix}")!r})):

@@ -28,7 +28,7 @@ OVERLAP = 16
 
 @attrs.frozen(repr=False)
 class Enlarge(Stage):
-    """Enlarge `scale` times by interpolation: no model, no new detail. Masks and layers are enlarged with the picture.
+    """Enlarge `scale` times by interpolation: no model, no new detail. Masks and layers are enlarged with the image.
 
     Latency: 0. Holds: one frame. Raises UsageError for a scale under 1.
     """
@@ -53,7 +53,7 @@ class SpandrelUpscaler(Stage):
 
     Such a model knows no time: it invents detail for every frame anew, and the video may flicker; `URNet` does not.
     path: the model's file; use those of people you trust. tile: the longest side computed at once, in pixels of the
-    input; None: the whole picture. Needs `pip install peanut-video[spandrel]`.
+    input; None: the whole image. Needs `pip install peanut-video[spandrel]`.
     Latency: 0. Holds: one frame. Raises UsageError if spandrel is not there or cannot load the file.
     """
 

@@ -30,7 +30,7 @@ from peanut.windows.region import Region, full_region, region_around
 log = logging.getLogger("peanut")
 
 MARGIN = 48
-"""Pixels of known picture around the masks that a region takes in, at least."""
+"""Pixels of the known image around the masks that a region takes in, at least."""
 
 
 @attrs.frozen
@@ -99,18 +99,18 @@ class NOFEraser(Stage):
     max_references: references at most, spread over the past and the look-ahead; None keeps all (memory then grows).
     lookahead: frames after a window's centre that are waited for; references come from there too. 0 is live: one frame
         in, one frame out, each from a window of the 2 neighbor_stride - 1 frames before it, nothing blended.
-    region: "auto" computes a box around the masks alone and corrects the seam; "full" the whole picture as published.
+    region: "auto" computes a box around the masks alone and corrects the seam; "full" the whole image as published.
     remember: without a look-ahead, compute the newest frame alone, which attends to what is remembered of earlier ones
         (their keys and values) and to nothing later: a fraction of the cost, and not the same images.
     max_pixels: area above which a box is reduced. device, dtype: "auto" takes the fastest that is there.
 
     Frames without a mask in their window pass through untouched, as the same objects; outside the masks no pixel
-    changes. A frame whose mask covers the whole picture is filled from the others of its window and the references;
+    changes. A frame whose mask covers the whole image is filled from the others of its window and the references;
     where all of those are covered too it stays as it is, which is told once. With `region="full"`, float32,
     `max_references=None` and a look-ahead as long as the shot it is the published test protocol (masks as they are: the
     protocol's dilation is `grow`'s job).
     When the accelerator's memory runs out, boxes are computed at half their area from there on, or with half the
-    references where the box is the whole picture, with one warning.
+    references where the box is the whole image, with one warning.
     Latency: lookahead + neighbor_stride, or 0 without look-ahead. Holds: lookahead + 2 neighbor_stride + 1 frames, and
     features of at most max_references + 2 neighbor_stride + 1. Raises UsageError for frames without masks and settings
     that do not fit.
@@ -363,7 +363,7 @@ def _there_both(x: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
 
 
 def _without_seam(picture: Tensor, real: Tensor, hole: Tensor) -> Tensor:
-    """The picture with its difference to what is real around the hole, carried inwards smoothly, taken back."""
+    """The image with its difference to what is real around the hole, carried inwards smoothly, taken back."""
     difference = (real.float() - picture).permute(1, 2, 0).contiguous().numpy()
     correction = fill_smooth(difference, ~hole.numpy())
     return picture + torch.from_numpy(correction).permute(2, 0, 1)

@@ -42,7 +42,7 @@ class PerFrame(Stage):
     device: where a module runs; it computes in the type of its weights.
 
     Frames whose mask is empty pass as the same objects; outside the masks no pixel changes, whatever an inpainter does.
-    So do frames whose mask covers the whole picture, which is told once: there is nothing to fill them from. A function
+    So do frames whose mask covers the whole image, which is told once: there is nothing to fill them from. A function
     gets them, too.
     Latency: 0. Holds: 1 frame. Raises UsageError for frames without masks and if an inpainter gives no such image back.
     """

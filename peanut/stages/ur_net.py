@@ -25,7 +25,7 @@ from peanut.windows.bidirectional_stream import BidirectionalStream
 DEFAULTS = {4: "basicvsrpp-reds4", 1: "basicvsrpp-decompress-3"}
 """The published weights that a scale stands for: enlarging, and restoring compressed video at its own size."""
 BUDGET = 4 * 2**30
-"""Bytes that the features in a window may take before `tile="auto"` cuts the picture."""
+"""Bytes that the features in a window may take before `tile="auto"` cuts the image."""
 CHUNK = 14
 """Frames of a chunk, unless given."""
 OVERLAP = 16
@@ -41,17 +41,17 @@ class URNet(Stage):
     chunk: frames that are computed together; "whole": a shot at once, as published.
     lookahead: frames after a chunk that its backward branches start from. 0 is live: chunks of one frame, unless given.
     carry: a forward state that would reach back further than this from a chunk's first frame begins anew: a state that
-        is carried for ever drifts. "auto": 60 while the picture moves; while it does not, chunks of at most 7 frames
-        begin anew (live: after 8) and see 7 frames ahead, unless the state comes from moving pictures and still fits.
+        is carried for ever drifts. "auto": 60 while the image moves; while it does not, chunks of at most 7 frames
+        begin anew (live: after 8) and see 7 frames ahead, unless the state comes from moving images and still fits.
         None: it never begins anew.
     fade: frames over which a chunk goes over into the next, within its look-ahead; live, an old state into a new one.
-    fidelity: how much of the network's picture is taken, 0 to 1; the rest is the plain enlargement (bicubic).
+    fidelity: how much of the network's image is taken, 0 to 1; the rest is the plain enlargement (bicubic).
     tile: the longest side, in pixels of the input, that is computed at once; "auto" cuts what would need much memory,
         None never.
     device, dtype: "auto" takes the fastest that is there; float32 gives the published numbers.
     compile: run the trunks through `torch.compile`, which needs a C++ compiler on the CPU.
 
-    Masks and layers are enlarged with the picture. Nothing crosses a cut or a change of size.
+    Masks and layers are enlarged with the image. Nothing crosses a cut or a change of size.
     Latency: chunk - 1 + lookahead. Holds: chunk + lookahead frames with their features. Raises UsageError for settings
     that do not fit the model or each other, and for weights that are not finite.
     """
@@ -142,7 +142,7 @@ class URNet(Stage):
         yield from self._finished(waiting, [stream.flush() for stream in streams], boxes)
 
     def _boxes(self, size: tuple[int, int]) -> list[Tile]:
-        """How a padded picture is cut."""
+        """How a padded image is cut."""
         multiple = self._network.multiple
         h, w = (-(-side // multiple) * multiple for side in size)
         side: int | None = None if self.tile in (None, "auto") else int(self.tile or 0)
