@@ -260,8 +260,8 @@ class Pipeline(Stage):
         first = FrameStream.of(source) if isinstance(source, FrameStream) else None
         begin = source if watch is None else _watched(source, watch)
         statistics = StageStatistics(label(source), plumbing=True)
-        reads = (*getattr(source, "reads", ()), *self.reads)  # also of the stages below: no file may be replaced before
-        links = [Link(statistics, lambda: begin, first, reads=reads)]
+        given = () if source is self.source else getattr(source, "reads", ())
+        links = [Link(statistics, lambda: begin, first, reads=(*given, *self.reads))]  # what stages below read, too
         for stage in self.stages:
             above, statistics = links[-1], StageStatistics(label(stage))
             if isinstance(stage, Stage):
