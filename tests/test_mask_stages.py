@@ -119,7 +119,7 @@ def test_masks_that_are_not_known_are_refused_by_name(stage):
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: peanut.grow(-1), "grow: pixels must be at least 0, got -1."),
+        (lambda: peanut.grow(-1), "grow: pixels must be at least 0 or None, got -1."),
         (lambda: peanut.resize(), "resize takes either size, as resize((height, width)), or max_size=640, not both."),
         (lambda: peanut.resize((2, 2), max_size=2), "resize takes either size"),
         (lambda: peanut.resize((0, 2)), "resize: size must be (height, width) of at least 1 pixel, got (0, 2)."),

@@ -13,7 +13,7 @@ import peanut
 from peanut import UsageError
 from peanut.cli import cli
 from peanut.stages.per_frame import _mirrored
-from peanut.weights import loading, networks, store
+from peanut.weights import by_hand, loading, networks, store
 from peanut.weights.sources import sha256_of
 from peanut.weights.table import Entry, File
 
@@ -153,7 +153,7 @@ def test_lama_comes_from_the_table_of_weights(tmp_path, monkeypatch):
     torch.jit.script(TinyLaMa()).save(path)
     row = Entry("big-lama", "LaMa, traced", (File(path.name, None, sha256_of(path), ()),), "Apache", "JIT", False)
     monkeypatch.setenv("PEANUT_CACHE", str(tmp_path / "cache"))
-    for module in (store, loading, networks):
+    for module in (store, loading, networks, by_hand):
         monkeypatch.setattr(module, "entries", lambda: {"big-lama": row}, raising=False)
     peanut.weights.add(path, "big-lama")
     (out,) = masked([1]) | peanut.PerFrame("big-lama", device="cpu")

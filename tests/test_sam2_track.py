@@ -97,7 +97,7 @@ def predictor_state(predictor, images, h, w):
 def test_it_is_the_predictor_of_sam2(network, prompts):
     frames = clip()
     expected = by_the_predictor(network, frames, prompts)
-    out = list(Sam2Track(prompts, model=network, device="cpu", dtype=torch.float32)(iter(frames)))
+    out = list(Sam2Track(prompts, model=network, grow=0, device="cpu", dtype=torch.float32)(iter(frames)))
     assert [frame.index for frame in out] == list(range(24))
     marked = 0
     for frame in out:
@@ -113,7 +113,9 @@ def test_objects_come_go_and_are_corrected_while_the_stream_runs(network):
         asked.append(frame.index)
         return {2: {"left": CLICK}, 4: {"right": BOX}, 6: {"left": MASK}, 8: {"left": None}}.get(frame.index, {})
 
-    with (peanut.Pipeline() | Sam2Track(prompts, model=network, dtype=torch.float32)).session(fps=25) as session:
+    with (peanut.Pipeline() | Sam2Track(prompts, model=network, grow=0, dtype=torch.float32)).session(
+        fps=25
+    ) as session:
         out = [frame for one in clip(10) for frame in session.push(one)]
     assert asked == list(range(10))
     named = [[name for name in frame.layers if name.startswith("object")] for frame in out]
@@ -139,9 +141,11 @@ def test_what_is_remembered_of_an_object_is_bounded(network):
 def test_forgetting_changes_nothing(network, monkeypatch):
     prompts = {0: {1: CLICK}, 5: {1: BOX}}
     frames = clip(24)
-    out = list(Sam2Track(prompts, model=network, dtype=torch.float32)(iter(frames)))
+    out = list(Sam2Track(prompts, model=network, grow=0, dtype=torch.float32)(iter(frames)))
     monkeypatch.setattr("peanut.stages.sam2_track._Object.forget", lambda *_: None)
-    for one, other in zip(out, Sam2Track(prompts, model=network, dtype=torch.float32)(iter(frames)), strict=True):
+    for one, other in zip(
+        out, Sam2Track(prompts, model=network, grow=0, dtype=torch.float32)(iter(frames)), strict=True
+    ):
         assert torch.equal(one.mask, other.mask)
 
 
@@ -149,7 +153,7 @@ def test_a_cut_resets_only_where_that_is_asked_for(network):
     frames = [frame.with_shot(frame.index // 3) for frame in clip(5)]
     prompts = {0: {1: MASK}}
     kept = list(Sam2Track(prompts, model=network)(iter(frames)))
-    reset = list(Sam2Track(prompts, model=network, on_cut="reset")(iter(frames)))
+    reset = list(Sam2Track(prompts, model=network, grow=0, on_cut="reset")(iter(frames)))
     assert "object: 1" in kept[4].layers
     assert "object: 1" not in reset[4].layers
     assert not reset[4].mask.any()

@@ -251,7 +251,7 @@ def test_without_the_weights_the_sentence_says_how_to_get_them(monkeypatch):
     [
         ({"prompt": " "}, "Sam3Mask: prompt must name what to mask, such as 'red car', got ' '."),
         ({"prompt": "car", "threshold": 1.5}, "Sam3Mask: threshold must be 0 to 1, got 1.5."),
-        ({"prompt": "car", "grow": -1}, "Sam3Mask: grow must be at least 0, got -1."),
+        ({"prompt": "car", "grow": -1}, "Sam3Mask: grow must be at least 0 or None, got -1."),
         ({"prompt": "car", "model": 3}, "Sam3Mask: model must be a name or (model, processor), got 3."),
     ],
 )
