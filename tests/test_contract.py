@@ -26,7 +26,7 @@ from peanut.stages.mask_images import mask_images
 from peanut.windows import preset
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-SIZE = (60, 108)  # the smallest image that E2FGVI sees
+SMALL, OF_E2FGVI = (36, 48), (60, 108)  # the latter is the smallest image that E2FGVI sees
 CPU = {"device": "cpu", "dtype": torch.float32}
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,7 +39,7 @@ def p_mask(**settings):
 
 def sam2_track():
     pytest.importorskip("sam2")
-    return peanut.Sam2Track({0: {1: peanut.Prompt(box=(10, 10, 50, 50))}}, small_sam2(), **CPU)
+    return peanut.Sam2Track({0: {1: peanut.Prompt(box=(5, 5, 40, 30))}}, small_sam2(), **CPU)
 
 
 def ur_net(**settings):
@@ -48,7 +48,7 @@ def ur_net(**settings):
 
 def drawn_masks(tmp_path):
     picture = tmp_path / "mask.png"
-    cv2.imwrite(str(picture), np.full(SIZE, 255, np.uint8))
+    cv2.imwrite(str(picture), np.full(SMALL, 255, np.uint8))
     return peanut.masks(picture)
 
 
@@ -88,13 +88,13 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
 BUILT = [pytest.param(build, id=f"{name} {n}") for name, builds in STAGES.items() for n, build in enumerate(builds)]
 
 
-def noise(count, masked=True):
+def noise(count, stage, masked=True):
     """Frames of noise that moves, one after the other, held by whoever takes them alone."""
-    rng = np.random.default_rng(0)
-    start = rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    size = OF_E2FGVI if isinstance(stage, peanut.NOFEraser) else SMALL
+    start = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     for number in range(count):
-        mask = np.zeros(SIZE, bool)
-        mask[10 + number % 9 : 30, 20 + number % 40 : 44 + number % 40] = True
+        mask = np.zeros(size, bool)
+        mask[10 + number % 9 : 30, 10 + number % 20 : 24 + number % 20] = True
         image = np.roll(start, number, axis=1)
         yield Frame.from_numpy(image, index=number, time=Fraction(number, 25), mask=mask if masked else None)
 
@@ -109,12 +109,13 @@ def watched(frames, alive, most):
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", BUILT)
 def test_latency_and_frames_held_are_what_the_stage_tells(build, tmp_path):
     stage = build(tmp_path)
     length = 2 * (stage.memory + stage.latency) + 3
     alive, most = weakref.WeakSet(), [0]
-    run = (peanut.Pipeline() | stage)(watched(noise(length), alive, most))
+    run = (peanut.Pipeline() | stage)(watched(noise(length, stage), alive, most))
     for frame in run:
         del frame
     statistics = run.statistics.stages[-1]
@@ -127,7 +128,7 @@ def test_latency_and_frames_held_are_what_the_stage_tells(build, tmp_path):
 @pytest.mark.parametrize("build", BUILT)
 def test_a_stage_that_needs_masks_says_so_and_no_other_does(build, tmp_path):
     stage = build(tmp_path)
-    frames = (peanut.Pipeline() | stage)(noise(2, masked=False))
+    frames = (peanut.Pipeline() | stage)(noise(2, stage, masked=False))
     if stage.needs_masks:
         with pytest.raises(UsageError, match="needs masks: put masks"):
             list(frames)
@@ -143,7 +144,7 @@ def test_a_single_stage_can_do_what_a_pipeline_can(build, tmp_path):
     with pytest.raises(UsageError, match="this pipeline has no source"):
         stage.run()
     with stage.session(fps=30) as session:
-        out = [frame for given in noise(3) for frame in session.push(given)] + session.flush()
+        out = [frame for given in noise(3, stage) for frame in session.push(given)] + session.flush()
     assert [frame.index for frame in out] == [0, 1, 2]
 
 

@@ -23,6 +23,7 @@ def test_the_walker_is_gone_and_the_rest_is_untouched(walker, tmp_path):
         assert psnr(new.image[:, ~hole], old.image[:, ~hole]) > 38  # the loss of the codec, no more
 
 
+@pytest.mark.slow
 def test_what_moves_is_found_and_the_street_is_left_alone(walker):
     """The walker and the ball move against the camera's motion; the street under the drifting camera does not."""
     covered, false = [], []
@@ -36,6 +37,7 @@ def test_what_moves_is_found_and_the_street_is_left_alone(walker):
     assert torch.stack(false).mean() < 0.04  # the ball is 0.4 % of the picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [0, 3])
 def test_the_whole_job_gives_the_same_bits_pulled_pushed_and_prefetched(walker, n):
     job = peanut.MovingObjects() | peanut.FlowEraser()

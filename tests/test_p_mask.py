@@ -64,6 +64,7 @@ def test_a_long_stream_leaves_no_tensors_behind():
     assert counts[1] <= counts[0] + 2
 
 
+@pytest.mark.slow
 def test_a_cut_starts_anew_unless_the_memory_is_kept():
     frames = rolling((3, 3))
     alone = list(small_p_mask("a dog", clip=2)(iter(frames[3:])))
@@ -217,6 +218,7 @@ def test_what_does_not_fit_is_refused(make, sentence):
         make()
 
 
+@pytest.mark.slow
 def test_two_threads_run_one_network_at_once():
     frames = rolling((4,))
     expected = {text: list(small_p_mask(text, clip=1)(iter(frames))) for text in ("a dog", "the red ball")}
