@@ -65,7 +65,7 @@ class Server(ThreadingHTTPServer):
 
     def client(self, key: Any) -> Client:
         with self.lock:
-            client = self.clients[key] = self.clients.pop(key, None) or Client()
+            client = self.clients[key] = self.clients.pop(key) if key in self.clients else Client()
             oldest = self.clients.pop(next(iter(self.clients))) if len(self.clients) > MOST_CLIENTS else None
         if oldest is not None:
             with oldest.lock:
