@@ -242,9 +242,12 @@ class Pipeline(Stage):
         return (stage for stage in self.stages if isinstance(stage, Stage))
 
     def __iter__(self) -> Run:
+        return self._run(self._source())
+
+    def _source(self) -> Iterable[Frame]:
         if self.source is None:
             raise UsageError(f"this pipeline has no source: put peanut.read(path) before {self}.")
-        return self._run(self.source)
+        return self.source
 
     def __call__(self, frames: Iterable[Frame], /) -> Run:
         if self.source is not None:
@@ -276,13 +279,12 @@ class Pipeline(Stage):
         A pipeline in which nothing keeps the results is run all the same, and the log says so.
         Raises UsageError or StageError if a stage failed, after what was finished has been written.
         """
-        if self.source is None:
-            iter(self)  # raises
+        source = self._source()
         if not self.keeps:
             log.warning("nothing keeps what comes out of %s: end it with write(path), or iterate over it.", self)
-        with Progress(progress) as bar, self._run(self.source or (), bar.took) as run:
+        with Progress(progress) as bar, self._run(source, bar.took) as run:
             for _ in run:
-                bar.gave(run.statistics.slowest.name)
+                bar.gave(lambda: run.statistics.slowest.name)
         return run.statistics
 
     def session(self, fps: float = 25) -> Session:

@@ -1,5 +1,6 @@
 """The bar of a run: frames in and frames out, so that it moves while windows fill."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -30,13 +31,14 @@ class Progress:
                 self._bar.bar_format = "{percentage:3.0f} %|{bar}| {postfix} [{elapsed}<{remaining}]"
         self._moved()
 
-    def gave(self, slowest: str) -> None:
-        """A frame came out; `slowest` is the stage that takes most of the time."""
+    def gave(self, slowest: Callable[[], str]) -> None:
+        """A frame came out; `slowest` tells which stage takes most of the time."""
         self.given += 1
-        self._moved(f", slowest: {slowest}")
+        self._moved(slowest)
 
-    def _moved(self, more: str = "") -> None:
+    def _moved(self, slowest: Callable[[], str] | None = None) -> None:
         if self._bar.update():
+            more = "" if slowest is None else f", slowest: {slowest()}"
             total = "" if self._bar.total is None else f" of {self._bar.total // 2}"
             self._bar.set_postfix_str(f"{self.given}{total} frames, {self.taken} read{more}", refresh=False)
 

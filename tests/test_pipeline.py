@@ -248,7 +248,7 @@ def test_the_bar_counts_what_went_in_and_names_no_plumbing(capsys, monkeypatch):
     bar, frames = Progress(True), make_frames([9], source=Source(path="drawn", frames=9))
     for frame in frames[:5]:
         bar.took(frame)
-    bar.gave("Slow()")
+    bar.gave(lambda: "Slow()")
     with bar:
         pass
     shown = capsys.readouterr().err

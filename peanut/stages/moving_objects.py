@@ -40,7 +40,7 @@ EDGE = 0.4
 SAME_GREY = 10
 """Grey levels up to which a pixel shows the same as in the frame before."""
 LOST = 0.3
-"""Share of a mask that must be lost at once, in one piece, to be told."""
+"""Share of the largest mask of the window that must be lost at once, in one piece, to be told."""
 
 
 @attrs.frozen
@@ -289,16 +289,23 @@ def _shadow(window: _Window, frame: _WindowFrame) -> Array:
 
 
 def _at_rest(window: _Window, number: int) -> float:
-    """The share of what was masked in the frame before that is here still and is not masked: it stopped; 0 if little.
+    """The share of what moved that is here as in the frame before and is not masked any more: it stopped; 0 if little.
 
     What left the image, or went behind something, is not here any more: its content differs.
     """
     now, before = window[number].mask, window[number - 1].mask if number else None
-    if now is None or before is None or not before.any() or now.sum() > (1 - LOST) * before.sum():
+    moved = max((int(past.mask.sum()) for past in window[:number] if past.mask is not None), default=0)
+    if (
+        not moved
+        or now is None
+        or before is None
+        or before.sum() < LOST * moved
+        or now.sum() > (1 - LOST) * before.sum()
+    ):
         return 0.0
     frame, other = window[number], window[number - 1]
     at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
     here = sample(before.astype(np.uint8), at, nearest=True) > 0
     here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
-    stopped = large_components(here & ~now, LOST * before.sum())
-    return min(1.0, float(stopped.sum() / before.sum()))
+    stopped = large_components(here & ~now, LOST * moved)
+    return min(1.0, float(stopped.sum() / max(1, moved)))
