@@ -294,18 +294,14 @@ def _at_rest(window: _Window, number: int) -> float:
     What left the image, or went behind something, is not here any more: its content differs.
     """
     now, before = window[number].mask, window[number - 1].mask if number else None
-    moved = max((int(past.mask.sum()) for past in window[:number] if past.mask is not None), default=0)
-    if (
-        not moved
-        or now is None
-        or before is None
-        or before.sum() < LOST * moved
-        or now.sum() > (1 - LOST) * before.sum()
-    ):
+    if now is None or before is None or not before.any():
+        return 0.0
+    moved = max(int(past.mask.sum()) for past in window[:number] if past.mask is not None)
+    if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]
     at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
     here = sample(before.astype(np.uint8), at, nearest=True) > 0
     here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
     stopped = large_components(here & ~now, LOST * moved)
-    return min(1.0, float(stopped.sum() / max(1, moved)))
+    return min(1.0, float(stopped.sum() / moved))
