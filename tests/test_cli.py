@@ -409,3 +409,12 @@ def test_standard_output_gets_the_video_alone_and_may_be_closed_by_its_reader(wa
         left.stdout.close()
         assert "the program that read standard output has ended." in left.stderr.read()
         assert left.wait() == 141
+
+
+def test_erase_says_where_it_is_unsure_and_writes_a_page(run, walker, tmp_path):
+    page, box = tmp_path / "report.html", "40%,40%,10%,10%"
+    small = "--max-size", 160, "--preset", "fast"
+    done = run("erase", walker.video, "-o", tmp_path / "clean.mp4", "--box", box, "--report", page, *small)
+    assert done.returncode == 0, done.stderr
+    assert "of what was masked is masked in every frame of the window in frames 0 to" in done.stderr
+    assert page.read_text().count('alt="before"') == page.read_text().count('alt="after"') > 0
