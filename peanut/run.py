@@ -110,9 +110,12 @@ class Link(FrameStream):
             if below is not None and below.thread == thread:  # not when asked by a thread of the stage's own
                 below.seconds_of_input += took
         self._time = frame.time
-        statistics.gave(frame.index)
+        index = statistics.last_out = frame.index
+        statistics.frames_out += 1
+        while waiting and waiting[0] <= index:
+            waiting.popleft()
         if below is not None:
-            below.took(frame.index)
+            below.took(index)
         return frame
 
     def _end(self) -> None:

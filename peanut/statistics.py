@@ -43,14 +43,6 @@ class StageStatistics:
         if len(waiting) > self.most_waiting:
             self.most_waiting = len(waiting)
 
-    def gave(self, index: int) -> None:
-        """One more frame came out."""
-        self.frames_out += 1
-        self.last_out = index
-        waiting = self.waiting
-        while waiting and waiting[0] <= index:
-            waiting.popleft()
-
     @property
     def seconds(self) -> float:
         """Seconds spent inside the stage, without those in which it waited for the stages above."""
