@@ -61,7 +61,11 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
     "Sam2Track(prompts)": [lambda _: sam2_track()],
     "FixedRegion(box)": [lambda _: peanut.FixedRegion((4, 4, 20, 20))],
     "ColorKey(color)": [lambda _: peanut.ColorKey("green")],
-    "FlowEraser()": [lambda _: peanut.FlowEraser(), lambda _: peanut.FlowEraser(preset="fast")],
+    "FlowEraser()": [
+        lambda _: peanut.FlowEraser(),
+        lambda _: peanut.FlowEraser(preset="fast"),
+        lambda _: peanut.FlowEraser(preset="fast", radius=2, smoothing=6),
+    ],
     "NOFEraser()": [
         lambda _: peanut.NOFEraser(NETWORK, **CPU),
         lambda _: peanut.NOFEraser(NETWORK, preset="live", **CPU),

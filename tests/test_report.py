@@ -164,3 +164,8 @@ def test_what_stops_and_stays_is_told():
     stopped = ([frame(number) for number in range(70)] | peanut.MovingObjects(min_area=0)).run(progress=False)
     assert "stopped" not in walking.unsure
     assert "of what moved stopped and is not masked any more" in stopped.unsure
+
+
+def test_no_video_is_replaced_by_a_page(tmp_path):
+    with pytest.raises(UsageError, match=r"a page is written to NAME\.html, got '.*street\.mp4'"):
+        peanut.report(tmp_path / "street.mp4")

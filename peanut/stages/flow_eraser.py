@@ -112,7 +112,7 @@ class FlowEraser(Stage):
 
     @property
     def memory(self) -> int:
-        return 2 * self.radius + 1 + self.references
+        return self.radius + 1 + max(self.radius, self.smoothing) + self.references
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -135,8 +135,9 @@ class FlowEraser(Stage):
         loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset) for f in frames)
         for window, core in sliding(loaded, self.radius):
             number = core.start
-            filled = _erase(window, number, references.pick(window))
-            filled.never_shown = _never_shown(window, number, references.pick(window))
+            before_window = references.pick(window)
+            filled = _erase(window, number, before_window)
+            filled.never_shown = _never_shown(window, number, before_window)
             if before is not None and number:
                 filled.image = filled.filtered(before, before.image)
             yield filled

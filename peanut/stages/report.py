@@ -58,14 +58,21 @@ class _Shown:
 class report(Stage):
     """Write a page (HTML, one file) about the stages before it, and pass the frames on.
 
-    path: where the page goes. It holds what the stages are unsure of, in frames and times, the table of statistics, and
-    up to 24 frames, those first of which most was invented, each as it came (if `remember()` stands before the finder)
-    and as it leaves. It is written when the frames end, however they end.
-    Latency: 0. Holds: 1 frame, and the JPEGs of those that are shown. Raises UsageError if it cannot be written.
+    path: where the page goes, `NAME.html`; a page that is there is replaced, and nothing else can be. It holds what the
+        stages are unsure of, in frames and times, the table of statistics, and up to 24 frames, those first of which
+        most was invented, each as it came (if `remember()` stands before the finder) and as it leaves. It is written
+        when the frames end, however they end.
+    Latency: 0. Holds: 1 frame, and the JPEGs of those that are shown.
+    Raises UsageError for another ending, and if the page cannot be written.
     """
 
     path: str = attrs.field(converter=os.fspath)
     keeps, latency, memory = True, 0, 1
+
+    @path.validator
+    def _is_a_page(self, _: Any, path: str) -> None:
+        if Path(path).suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"report: a page is written to NAME.html, got {path!r}.")
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
