@@ -42,6 +42,40 @@ def overlap(a: Box, b: Box) -> float:
     return shared / union if union > 0 else 0.0
 
 
+def centre(box: Box) -> tuple[float, float]:
+    """The centre of a box: x and y, in pixels."""
+    left, top, right, bottom = box
+    return (left + right) / 2, (top + bottom) / 2
+
+
+def distance(a: Box, b: Box) -> float:
+    """How far the centres of two boxes are apart, in mean sides of both."""
+    (x, y), (x1, y1) = centre(a), centre(b)
+    sides = (a[2] - a[0] + b[2] - b[0] + a[3] - a[1] + b[3] - b[1]) / 4
+    return float(((x - x1) ** 2 + (y - y1) ** 2) ** 0.5 / max(1.0, sides))
+
+
+def cropped(box: Box, size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of a box within an image of `size` (h, w)."""
+    h, w = size[:2]
+    left, top, right, bottom = (round(edge) for edge in box)
+    return slice(min(h, max(0, top)), min(h, max(0, bottom))), slice(min(w, max(0, left)), min(w, max(0, right)))
+
+
+def wider(box: Box, share: float) -> Box:
+    """A box with `share` of its sides more on each side."""
+    left, top, right, bottom = box
+    dx, dy = share * (right - left), share * (bottom - top)
+    return left - dx, top - dy, right + dx, bottom + dy
+
+
+def inner_part(box: Box, size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of the middle of a box, where an object is and its surroundings are not."""
+    left, top, right, bottom = box
+    dx, dy = (right - left) / 5, (bottom - top) / 6
+    return cropped((left + dx, top + dy, right - dx, bottom - dy), size)
+
+
 def suppress(found: Iterable[Detection], most: float = 0.5) -> list[Detection]:
     """Non-maximum suppression: of detections of one label that overlap by more than `most`, the best; best first.
 

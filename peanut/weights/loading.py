@@ -18,7 +18,7 @@ from peanut.weights.layouts import LAYOUTS, VERSION, convert, unwrapped
 from peanut.weights.networks import expected_of, network_like
 from peanut.weights.pickles import open_checkpoint
 from peanut.weights.sources import sha256_of
-from peanut.weights.store import pull, record_of, verify
+from peanut.weights.store import is_shipped, pull, record_of, verify
 from peanut.weights.table import Entry, entries
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ def load(
     entry = pick("weights", str(name_or_path), entries())
     expected = expected_of(entry) if expected is None else expected
     path = pull(entry.name)
+    if is_shipped(entry.file):
+        return _finite(_converted(entry.layout, path, expected, entry.name), entry.name)
     converted = path.with_name(f"{record_of(path)['sha256'][:16]}-{_key(entry.layout, expected)}.safetensors")
     tensors = _kept(converted)
     if tensors is None:

@@ -10,6 +10,7 @@ from peanut.errors import UsageError
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.nanodet import NanoDet
 from peanut.networks.sam2 import build, size_of
 from peanut.networks.samwise import SAMWISE
 from peanut.networks.spynet import SPyNet
@@ -61,6 +62,7 @@ BUILDERS: dict[str, Callable[[str], nn.Module]] = {
     r"E2FGVI": lambda network: E2FGVI(fixed_size=None if "HQ" in network else (240, 432)),
     r"SAMWISE": lambda _: SAMWISE(),
     r"SAM 2": _sam2,
+    r"NanoDet-g": lambda _: NanoDet(),
 }
 """Our networks by the beginning of what the table calls them."""
 
@@ -76,5 +78,6 @@ LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
     "feat_prop_module.fusion.weight": E2FGVI.like,
     "cmt_adapters.0.spatial_pos_embed": SAMWISE.like,
     "maskmem_tpos_enc": _sam2_like,
+    "stages.0.units.0.first.0.weight": lambda _: NanoDet(),
 }
 """Our networks by a tensor that only they have."""

@@ -18,6 +18,14 @@ from peanut.weights.table import Entry, File, entries
 
 log = logging.getLogger(__name__)
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of the few small files that come with PEANUT."""
+
+
+def is_shipped(file: File) -> bool:
+    """Whether a file comes with PEANUT."""
+    return file.sources[:1] == ("package:",)
+
 
 def pull(name: str) -> Path:
     """The published file of a checkpoint, from the cache or fetched into it: verified, whole, its licence told.
@@ -45,7 +53,9 @@ def fetched(entry: Entry, file: File) -> Path:
 
 
 def kept_at(entry: Entry, file: File) -> Path:
-    """Where a file lies or would lie: entries of the same file share it."""
+    """Where a file lies or would lie: entries of the same file share it; what came with PEANUT lies there."""
+    if is_shipped(file):
+        return SHIPPED / file.name
     first = entry.file.sha256
     return cache_folder() / "weights" / (first[:16] if len(first) == 64 else entry.name) / file.name
 
@@ -60,6 +70,8 @@ def record_of(kept: Path) -> dict[str, Any]:
 
 def is_here(kept: Path) -> bool:
     """Whether a file was verified and still has its size; its hash is computed again by `verify` alone."""
+    if kept.parent == SHIPPED:
+        return kept.exists()
     return kept.exists() and record_of(kept).get("bytes") == kept.stat().st_size
 
 
@@ -85,6 +97,8 @@ def remove(name: str, *, forget: bool = False) -> None:
     Raises UsageError if nothing is there.
     """
     entry = pick("weights", name, entries())
+    if is_shipped(entry.file):
+        raise UsageError(f"{name} came with PEANUT, and stays.")
     places = [kept_at(entry, file) for file in entry.files]
     remembered = forget and any(_note(kept).exists() for kept in places)
     if not remembered and not any(kept.exists() or list(kept.parent.glob(f"{kept.name}.part*")) for kept in places):

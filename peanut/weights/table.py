@@ -78,5 +78,5 @@ def as_markdown() -> str:
 def _place(source: str) -> str:
     """Who keeps a source."""
     kind, _, rest = source.partition(":")
-    names = {"hub": "Hugging Face", "drive": "Google Drive", "pypi": "package index"}
+    names = {"hub": "Hugging Face", "drive": "Google Drive", "pypi": "package index", "package": "comes with PEANUT"}
     return names[kind] if kind in names else rest.removeprefix("//").split("/")[0]

@@ -1,0 +1,226 @@
+"""The labels of a shot, frame after frame: whose every moving pixel is, and whose those of what stands still."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+import cv2
+import numpy as np
+
+from peanut.objects.box_tracking import Track, likeness
+from peanut.objects.ownership import BINS, assign, color_bins
+from peanut.objects.standing import cut_out
+from peanut.objects.tracked_object import Labels, TrackedObject
+from peanut.objects.watched import Watched
+from peanut.vision.array import Array
+from peanut.vision.detection import Box, area, cropped, distance, inner_part, wider
+from peanut.vision.optical_flow import grid, sample
+
+SURE = 0.6
+"""Score from which on a single detection is believed."""
+STANDING_HITS, STANDING_SCORE = 3, 0.45
+"""Detections, and their mean score, that something needs that never moved."""
+LEAST_AREA = 0.002
+"""Share of the image below which what moves without a name is no object."""
+PIECE = 0.15
+"""Share of its neighbor from which on what nobody claims is an object of its own."""
+WITHIN = 0.6
+"""Share of an object's pixels in the box of a new track from which on the two are one."""
+COVERED = 0.15
+"""Share of the box of a new track that an object must have for the two to be one."""
+RESTS = 0.3
+"""Share of the pixels an object is expected to have below which it stands still."""
+FILLED = 0.35
+"""Share of its box that an object is expected to have."""
+SAME_GREY = 12
+"""Grey levels up to which a pixel shows the same as in the frame before."""
+NEAR = 0.1
+"""How much wider the box of an object is in which parts of it are looked for, as a share of its sides."""
+TOGETHER = 6
+"""Frames after which two pieces that were never apart are one."""
+PART = 0.6
+"""Share of an object up to which a part of it outside its box is one."""
+MOVES_ALIKE = 1.0
+"""Pixels per frame up to which the motion of two pieces is the same."""
+COLORS_ALIKE = 0.4
+"""Share of the colors that two sights of one object have in common at least."""
+PATIENCE = 25
+"""Frames for which an object may be out of sight."""
+
+Tracks = Mapping[int, Track]
+
+
+class Labeler:
+    """Labels the frames of one shot. Holds the labels of one frame and what is known of each object."""
+
+    def __init__(self, size: tuple[int, ...], numbers: Iterator[int]) -> None:
+        self.numbers = numbers
+        self.before = np.zeros(size, np.int32)
+        self.grey = np.zeros(size, np.uint8)
+        self.objects: dict[int, TrackedObject] = {}
+        self.same: dict[int, int] = {}
+        """Objects that turned out to be parts of others."""
+        self.owner: dict[int, int] = {}
+        """The object of each track."""
+        self.frames = 0
+
+    def label(self, watched: Watched, moving: Array, tracks: Tracks) -> Labels:
+        """The labels of the next frame. moving: h w, bool. tracks: those that its boxes belong to, as known by now."""
+        at = grid(*(slice(0, n) for n in self.grey.shape)) + watched.flow
+        carried = sample(self.before.astype(np.float32), at, nearest=True, padding="zeros").astype(np.int32)
+        bins = color_bins(watched.image)
+        named = self._named(watched, carried, moving, bins, tracks)
+        boxes = self._around(carried) | named
+        known = {number: self._object(number).appearance for number in boxes}
+        labels = assign(moving, carried, boxes, known, bins, watched.flow)
+        self._claim(labels, moving, bins)
+        same = cv2.absdiff(sample(self.grey, at), watched.grey) < SAME_GREY
+        for number, box in named.items():
+            self._stand(labels, number, box, carried, same, watched)
+        for number in np.unique(labels[labels > 0]).tolist():
+            owned = labels == number
+            self._object(number).seen(owned, watched.image, bins, watched.flow, watched.camera, self.frames)
+        self._merge(labels, named)
+        self.before, self.grey = labels, watched.grey
+        self.frames += 1
+        return Labels(labels, self.objects, self.same)
+
+    def _object(self, number: int) -> TrackedObject:
+        return self.objects.setdefault(number, TrackedObject(number, self.frames))
+
+    def _named(self, watched: Watched, carried: Array, moving: Array, bins: Array, tracks: Tracks) -> dict[int, Box]:
+        """The boxes of what was detected, by the number of its object."""
+        believed = {n: box for n, box in watched.boxes.items() if _is_believed(tracks[n])}
+        taken = {self.owner[number] for number in believed if number in self.owner}
+        boxes: dict[int, Box] = {}
+        for number, box in believed.items():
+            if number not in self.owner:
+                found = self._there(box, carried, tracks[number], taken) or self._lost_track(box, tracks[number], taken)
+                self.owner[number] = found or number
+                one = self._object(self.owner[number])
+                one.tracks[number] = tracks[number]
+                if one.appearance.flow is None:
+                    one.appearance.colors = _colors_in(box, moving, bins)
+            boxes.setdefault(self.owner[number], box)
+        for number, box in boxes.items():
+            self.objects[number].appearance.see(moving, box)
+        return boxes
+
+    def _around(self, carried: Array) -> dict[int, Box]:
+        """Where the objects are that were seen before: around their pixels, or where they go on behind others."""
+        boxes: dict[int, Box] = {}
+        for number, one in self.objects.items():
+            if one.hidden(self.frames - 1) and self.frames - one.last_whole <= PATIENCE:
+                boxes[number] = one.expected(self.frames)
+        for number in np.unique(carried[carried > 0]).tolist():
+            x, y, w, h = cv2.boundingRect((carried == number).view(np.uint8))
+            boxes.setdefault(number, (x, y, x + w, y + h))
+        return boxes
+
+    def _there(self, box: Box, carried: Array, track: Track, taken: Collection[int]) -> int | None:
+        """The object that a new track is of, if it is seen there: one without a name, or whose track was lost."""
+        inside = carried[cropped(box, carried.shape)]
+        for number, pixels in zip(*np.unique(inside[inside > 0], return_counts=True), strict=True):
+            there = self.objects[int(number)]
+            alike = (there.label is None or there.label in track.scores) and there.number not in taken
+            if alike and pixels > max(WITHIN * np.count_nonzero(carried == number), COVERED * area(box)):
+                return there.number
+        return None
+
+    def _lost_track(self, box: Box, track: Track, taken: Collection[int]) -> int | None:
+        """The object, out of sight for a while, that a new track is of: of the same name and colors, not far away."""
+        alike = {
+            one.number: max(likeness(other.histogram, track.histogram) for other in one.tracks.values())
+            for one in self._hidden(box)
+            if one.label == track.label and one.number not in taken
+        }
+        best = max(alike, key=lambda number: alike[number], default=None)
+        return best if best is not None and alike[best] > COLORS_ALIKE else None
+
+    def _lost_piece(self, box: Box, colors: Array) -> int | None:
+        """The object without a name that comes back: of the same colors, not far away."""
+        alike = {one.number: likeness(one.appearance.colors, colors) for one in self._hidden(box) if one.label is None}
+        best = max(alike, key=lambda number: alike[number], default=None)
+        return best if best is not None and alike[best] > COLORS_ALIKE else None
+
+    def _hidden(self, box: Box) -> Iterator[TrackedObject]:
+        """The objects that are out of sight, and not for long, and may be in a box."""
+        for one in self.objects.values():
+            gone = self.frames - one.last_whole
+            if one.hidden(self.frames) and gone <= PATIENCE:
+                if distance(one.expected(self.frames), box) < 1 + gone / PATIENCE:
+                    yield one
+
+    def _claim(self, labels: Array, moving: Array, bins: Array) -> None:
+        """What moves and belongs to no object known: a piece of its neighbor if it is small, else a new object."""
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats((moving & (labels == 0)).view(np.uint8))
+        for piece in range(1, count):
+            x, y, w, h, pixels = stats[piece].tolist()
+            near = np.s_[max(0, y - 2) : y + h + 2, max(0, x - 2) : x + w + 2]
+            inside = pieces[near] == piece
+            around = labels[near][cv2.dilate(inside.view(np.uint8), np.ones((5, 5), np.uint8)) > 0]
+            neighbors, shared = np.unique(around[around > 0], return_counts=True)
+            neighbor = int(neighbors[shared.argmax()]) if len(neighbors) else 0
+            if neighbor and pixels < PIECE * np.count_nonzero(labels == neighbor):
+                labels[near][inside] = neighbor
+            elif pixels >= LEAST_AREA * labels.size:
+                colors = _histogram(bins[near][inside])
+                number = self._lost_piece((x, y, x + w, y + h), colors) or next(self.numbers)
+                labels[near][inside] = self._object(number).number
+
+    def _merge(self, labels: Array, named: Mapping[int, Box]) -> None:
+        """What has no name, and was never seen apart from something that has one, is a part of it.
+
+        If it lies in its box, or moves as it does.
+        """
+        for number in [n for n in np.unique(labels[labels > 0]).tolist() if self.objects[n].label is None]:
+            piece, owned = self.objects[number], labels == number
+            neighbor = _neighbor(labels, owned, named)
+            piece.apart = piece.apart or not neighbor or piece.beside not in (0, neighbor)
+            if piece.apart:
+                continue
+            piece.beside, piece.together = neighbor, piece.together + 1
+            whole = self.objects[neighbor]
+            inside = np.count_nonzero(owned[cropped(wider(named[neighbor], NEAR), labels.shape)]) / np.count_nonzero(
+                owned
+            )
+            small = piece.area / piece.frames < PART * whole.area / whole.frames
+            alike = np.linalg.norm(piece.way / piece.frames - whole.way / whole.frames) * labels.shape[1] < MOVES_ALIKE
+            if piece.together >= TOGETHER and (inside > WITHIN or (small and alike)):
+                labels[owned] = neighbor
+                self.same[number] = neighbor
+
+    def _stand(self, labels: Array, number: int, box: Box, carried: Array, same: Array, watched: Watched) -> None:
+        """Give an object that was detected, and of which little moves, the pixels of where it stands."""
+        one, was = self.objects[number], carried == number
+        had = np.count_nonzero(was)
+        expected = max(had, FILLED * area(box) if had == 0 else 0)
+        if np.count_nonzero(labels == number) >= RESTS * expected:
+            return
+        free = (labels == 0) | was
+        if had:
+            labels[was & same & (labels == 0)] = number
+        elif one.hits >= STANDING_HITS and one.score >= STANDING_SCORE and watched.detected:
+            labels[cut_out(watched.image, box) & free & (labels == 0)] = number
+
+
+def _is_believed(track: Track) -> bool:
+    return track.hits > 1 or track.best >= SURE
+
+
+def _colors_in(box: Box, moving: Array, bins: Array) -> Array:
+    """The colors in the inner part of a box: of what moves there, if that is enough."""
+    part = inner_part(box, bins.shape)
+    inside, moves = bins[part], moving[part]
+    return _histogram(inside[moves] if inside.size and moves.mean() > 0.3 else inside.ravel())
+
+
+def _histogram(bins: Array) -> Array:
+    return np.bincount(bins, minlength=BINS**3).astype(np.float32) / max(1, len(bins))
+
+
+def _neighbor(labels: Array, owned: Array, named: Collection[int]) -> int:
+    """The named object that touches a piece most; 0 if none does."""
+    x, y, w, h = cv2.boundingRect(owned.view(np.uint8))
+    near = np.s_[max(0, y - 3) : y + h + 3, max(0, x - 3) : x + w + 3]
+    around = labels[near][cv2.dilate(owned[near].view(np.uint8), np.ones((7, 7), np.uint8)) > 0]
+    numbers, shared = np.unique(around[np.isin(around, list(named))], return_counts=True)
+    return int(numbers[shared.argmax()]) if len(numbers) else 0

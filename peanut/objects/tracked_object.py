@@ -1,0 +1,154 @@
+"""What is known of one object of a shot."""
+
+from collections.abc import Collection, Mapping
+
+import attrs
+import cv2
+import numpy as np
+
+from peanut.objects.box_tracking import Track
+from peanut.objects.ownership import Appearance
+from peanut.vision.array import Array
+from peanut.vision.detection import Box
+
+CORE = 2
+"""Pixels between the rim of an object and its core, whose colors are its own."""
+SAMPLE = 60
+"""Pixels of its core that are looked at in a frame."""
+HIDDEN = 0.5
+"""Share of its area below which an object counts as hidden."""
+KEPT = 3000
+"""Pixels of its core that are kept."""
+
+
+@attrs.define(eq=False)
+class TrackedObject:
+    """One object of a shot, with what was measured of it so far."""
+
+    number: int
+    first: int
+    """Frames of the shot before it was seen."""
+    tracks: dict[int, Track] = attrs.field(factory=dict)
+    """As what it was detected; they know more than its pixels, up to the newest frame."""
+    frames: int = 0
+    """How often it was seen."""
+    box: Box = (0.0, 0.0, 0.0, 0.0)
+    """Around its pixels in the last frame in which it was seen whole."""
+    last_whole: int = 0
+    """That frame of the shot."""
+    last: int = 0
+    """Frame of the shot in which it was seen last."""
+    velocity: Array = attrs.field(factory=lambda: np.zeros(2))
+    """Its motion in the image, x and y, in pixels per frame, of its last frames."""
+    area: float = 0.0
+    """The sum of the shares of the image that it had."""
+    last_area: float = 0.0
+    """The share that it had in the last of its frames."""
+    pixels: Array = attrs.field(factory=lambda: np.zeros((0, 3), np.uint8))
+    """Colors of its core, n 3, uint8, RGB: a sample of its last frames."""
+    way: Array = attrs.field(factory=lambda: np.zeros(2))
+    """The sum of its motion against the background: x and y, in widths of the image."""
+    path: float = 0.0
+    """The length of that way, to and fro."""
+    entered: bool = False
+    """Whether it came over the edge of the image."""
+    left: bool = False
+    """Whether it touched the edge of the image when it was seen last."""
+    apart: bool = False
+    """Of what has no name: whether it was ever seen away from what has one, or beside two."""
+    beside: int = 0
+    """The object that it was always beside."""
+    together: int = 0
+    """Frames for which it was."""
+    appearance: Appearance = attrs.field(factory=Appearance)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The sum of the scores of its detections, by class."""
+        total: dict[str, float] = {}
+        for track in self.tracks.values():
+            for name, score in track.scores.items():
+                total[name] = total.get(name, 0.0) + score
+        return total
+
+    @property
+    def hits(self) -> int:
+        """How often it was detected."""
+        return sum(track.hits for track in self.tracks.values())
+
+    @property
+    def label(self) -> str | None:
+        """What it was detected as most; None: never."""
+        return max(self.scores, key=lambda name: self.scores[name], default=None)
+
+    @property
+    def score(self) -> float:
+        """The mean score of its detections, those as something else as 0; 0 without."""
+        return max(self.scores.values(), default=0.0) / max(1, self.hits)
+
+    def hidden(self, frame: int) -> bool:
+        """Whether less of it is seen, as of frame `frame` of the shot, than it is large."""
+        return bool(self.frames) and (frame - self.last > 1 or self.last_area < HIDDEN * self.area / self.frames)
+
+    def expected(self, frame: int) -> Box:
+        """Where it would be in a frame of the shot if it went on as it did when it was seen whole."""
+        x, y = (float(n) for n in self.velocity * (frame - self.last_whole))
+        left, top, right, bottom = self.box
+        return left + x, top + y, right + x, bottom + y
+
+    def seen(self, owned: Array, image: Array, bins: Array, flow: Array, camera: Array, number: int) -> None:
+        """Measure it in frame `number` of the shot: owned h w, bool; image h w 3; flow, camera h w 2."""
+        h, w = owned.shape
+        x, y, width, height = cv2.boundingRect(owned.view(np.uint8))
+        at_edge = x <= 1 or y <= 1 or x + width >= w - 1 or y + height >= h - 1
+        self.entered = self.entered or (not self.frames and number > 0 and at_edge)
+        self.left = at_edge
+        self.frames, self.last = self.frames + 1, number
+        self.last_area = np.count_nonzero(owned) / owned.size
+        self.area += self.last_area
+        own = np.median((camera - flow)[owned], axis=0) / w  # a flow tells where it came from
+        self.way = self.way + own
+        self.path += float(np.hypot(*own))
+        if self.hidden(number):
+            return
+        self.box, self.last_whole = (float(x), float(y), float(x + width), float(y + height)), number
+        self.velocity = 0.8 * self.velocity - 0.2 * np.median(flow[owned], axis=0)
+        core = cv2.erode(owned.view(np.uint8), np.ones((2 * CORE + 1, 2 * CORE + 1), np.uint8)) > 0
+        colors = image[core if core.any() else owned]
+        step = max(1, len(colors) // SAMPLE)
+        self.pixels = np.concatenate([self.pixels, colors[step // 2 :: step]])[-KEPT:]
+        self.appearance.learn(bins, flow, owned)
+
+
+@attrs.frozen(eq=False)
+class Labels:
+    """The labels of a frame: whose each pixel is."""
+
+    numbers: Array
+    """h w, int32: the number of an object, 0 for none; at the size that is looked at."""
+    objects: Mapping[int, TrackedObject]
+    """The objects of the shot, measured on while frames come."""
+
+    same: Mapping[int, int]
+    """Objects that turned out to be parts of others, as known by now."""
+
+    def whole(self, number: int) -> int:
+        """The object that a number is a part of, as known by now."""
+        while number in self.same:
+            number = self.same[number]
+        return number
+
+    def present(self) -> dict[int, int]:
+        """The objects that are in the frame, each with the number of its pixels."""
+        numbers, counts = np.unique(self.numbers[self.numbers > 0], return_counts=True)
+        found: dict[int, int] = {}
+        for number, pixels in zip(map(self.whole, numbers.tolist()), counts.tolist(), strict=True):
+            found[number] = found.get(number, 0) + pixels
+        return found
+
+    def mask_of(self, chosen: Collection[int]) -> Array:
+        """Where the chosen objects are: h w, bool."""
+        numbers = [
+            number for number in np.unique(self.numbers[self.numbers > 0]).tolist() if self.whole(number) in chosen
+        ]
+        return np.isin(self.numbers, numbers)
