@@ -81,29 +81,40 @@ NARROWER = {
         "policewoman, fireman, firefighter, soldier, guard, waiter, waitress, doctor, nurse, teacher, student, pupil, "
         "tourist, visitor, shopper, customer, bystander, spectator, actor, actress, reporter, presenter, speaker, "
         "photographer, cameraman, farmer, referee, goalkeeper, goalie, sportsman, sportswoman, businessman, friend, "
+        "bike rider, horse rider, motorcycle rider, bicyclist, jockey, boxer, fisherman, diver, chef, cook, "
         "stranger, neighbor, bride, groom, rollerblader, musician, guitarist, golfer, climber, juggler, vendor"
     ),
     "bicycle": _words("mountain bike, racing bike, tandem, tricycle"),
-    "car": _words("taxi, cab, van, minivan, jeep, suv, sedan, limousine, limo, police car, race car, racing car, "
-                  "sports car, convertible, hatchback, coupe, minibus"),
+    "car": _words(
+        "taxi, cab, van, minivan, jeep, suv, sedan, limousine, limo, police car, race car, racing car, "
+        "sports car, convertible, hatchback, coupe, minibus"
+    ),
     "motorcycle": _words("scooter, moped, vespa"),
     "airplane": _words("airliner, glider, biplane, fighter jet, helicopter"),
     "bus": _words("double decker, school bus"),
     "train": _words("tram, locomotive, subway, metro, streetcar"),
     "truck": _words("pickup, pickup truck, fire engine, fire truck, garbage truck, dump truck, trailer"),
-    "boat": _words("sailboat, sailing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
-                   "gondola, barge, dinghy, raft"),
-    "bird": _words("pigeon, dove, duck, goose, swan, seagull, gull, crow, raven, sparrow, eagle, hawk, owl, parrot, "
-                   "chicken, hen, rooster, turkey, penguin, flamingo, ostrich, stork, heron, magpie"),
+    "boat": _words(
+        "sailboat, sailing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
+        "gondola, barge, dinghy, raft"
+    ),
+    "bird": _words(
+        "pigeon, dove, duck, goose, swan, seagull, gull, crow, raven, sparrow, eagle, hawk, owl, parrot, "
+        "chicken, hen, rooster, turkey, penguin, flamingo, ostrich, stork, heron, magpie"
+    ),
     "cat": _words("kitten, tomcat"),
-    "dog": _words("puppy, pup, poodle, terrier, labrador, retriever, beagle, bulldog, dachshund, husky, shepherd dog, "
-                  "sheepdog, greyhound"),
+    "dog": _words(
+        "puppy, pup, poodle, terrier, labrador, retriever, beagle, bulldog, dachshund, husky, shepherd dog, "
+        "sheepdog, greyhound"
+    ),
     "horse": _words("pony, foal, mare, stallion, donkey, mule"),
     "sheep": _words("lamb, ram, ewe, goat"),
     "cow": _words("bull, calf, ox, heifer"),
     "bear": _words("grizzly, polar bear, brown bear, cub"),
     "backpack": _words("school bag, schoolbag, satchel"),
-    "sports ball": _words("football, soccer ball, tennis ball, basketball, baseball, volleyball, beach ball, rugby ball"),
+    "sports ball": _words(
+        "football, soccer ball, tennis ball, basketball, baseball, volleyball, beach ball, rugby ball"
+    ),
     "cup": _words("teacup, coffee cup, glass, beaker"),
     "bottle": _words("wine bottle, beer bottle, water bottle, flask"),
     "chair": _words("armchair, stool, wheelchair, deckchair"),
@@ -132,9 +143,7 @@ GROUPS = {
     "seat": ("chair", "couch", "bench"),
     "fruit": ("banana", "apple", "orange"),
     "vegetable": ("broccoli", "carrot"),
-    "food": (
-        *("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),
-    ),
+    "food": (*("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),),
     "bag": ("backpack", "handbag", "suitcase"),
     "luggage": ("suitcase", "backpack", "handbag"),
     "baggage": ("suitcase", "backpack", "handbag"),
@@ -154,10 +163,22 @@ THINGS = frozenset(
     _words("thing, object, item, stuff, everything, anything, something, it, one, ones, those, these, them, they")
 )
 """Anything that was found: also what only moves and has no name."""
-PEOPLE = {"crowd": None, "everyone": None, "everybody": None, "anyone": None, "anybody": None, "couple": 2, "folk": None}
+PEOPLE = {
+    "crowd": None,
+    "everyone": None,
+    "everybody": None,
+    "anyone": None,
+    "anybody": None,
+    "couple": 2,
+    "folk": None,
+}
 """More words for persons, and how many of them they mean; None: all."""
-ALL = frozenset(_words("everything, anything, stuff, ones, those, these, them, they, furniture, food, fruit, luggage, "
-                       "baggage, traffic, cutlery, tableware, electronics, livestock, wildlife, cattle"))
+ALL = frozenset(
+    _words(
+        "everything, anything, stuff, ones, those, these, them, they, furniture, food, fruit, luggage, "
+        "baggage, traffic, cutlery, tableware, electronics, livestock, wildlife, cattle"
+    )
+)
 """Nouns that mean all of them without an -s."""
 
 
