@@ -9,7 +9,7 @@ from peanut.words import descriptions as desc
 from peanut.words import lexicon as lex
 from peanut.words.meaning import Color, Condition, Trait
 from peanut.words.tokens import Cursor, shortened
-from peanut.words.vocabulary import LONGEST, Entry, Noun, look_up
+from peanut.words.vocabulary import LONGEST, Entry, look_up
 
 AHEAD = 8
 """Words that may stand before a noun, as far as is looked."""
@@ -32,10 +32,8 @@ class Quality:
 class Attributes(Cursor):
     """A cursor that knows what can be said of one object."""
 
-    def __init__(self, words: Sequence[str], guessed: dict[str, Noun]) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
         super().__init__(words)
-        self.guessed = guessed
-        """What nouns are taken for that no table has."""
         self.heads = False
         """Whether "to the left" says where a verb goes, not where a thing is."""
 
@@ -45,8 +43,7 @@ class Attributes(Cursor):
         for length in range(min(LONGEST, len(self.words) - start), 0, -1):
             if entry := look_up(" ".join(self.words[start : start + length])):
                 return length, entry
-        noun = self.guessed.get(self.word(ahead))
-        return (1, Entry(noun, 1 if noun.word == self.word(ahead) else None)) if noun else None
+        return None
 
     def starts_noun_phrase(self, ahead: int = 0) -> bool:
         """Whether a noun stands there, or comes after determiners and adjectives."""
@@ -58,12 +55,17 @@ class Attributes(Cursor):
                 return False
         return False
 
+    def starts_bare_noun(self) -> bool:
+        """Whether a noun phrase without a determiner stands there, so that "the left" before it is its adjective."""
+        return self.word() not in lex.DETERMINERS and self.starts_noun_phrase()
+
     def adjectives(self) -> list[Quality]:
         """What stands before a noun."""
         found: list[Quality] = []
         while True:
             here = self.noun_here()
-            if here and (here[0] > 1 or not self.starts_noun_phrase(1)):
+            color = len(self.find(desc.COLORS).split())
+            if here and (here[0] > 1 or not self.starts_noun_phrase(max(1, color))):
                 return found
             start = self.at
             if found and self.word() in {"and", ","}:
@@ -132,13 +134,16 @@ class Attributes(Cursor):
             before = self.at
             if found and not self.take(lex.AND):
                 break
+            start_of_colors = self.at
             while self.word() in lex.DETERMINERS or self.word() in lex.FILLERS:
                 self.at += 1
+            one_of_it = self.at > start_of_colors
             colors = self.colors(negated)
             if not found and not colors and self.word() in desc.CLOTHES:
                 self.refuse_clothes()
             dressed = bool(self.take(desc.CLOTHES)) if colors else False
-            if not colors or (not dressed and self.starts_noun_phrase()):
+            thing = not dressed and (self.starts_noun_phrase() or (one_of_it and look_up(self.words[self.at - 1])))
+            if not colors or thing:
                 self.at = before
                 break
             found += colors.conditions(either=False)
@@ -166,7 +171,7 @@ class Attributes(Cursor):
         traits = None if self.heads and self.word() == "to" else self.get(desc.PLACES)
         if traits is None:
             return None
-        if not self.scene() and (self.word() == "of" or self.starts_noun_phrase()):
+        if not self.scene() and (self.word() == "of" or self.starts_bare_noun()):
             self.at = start
             return None
         return traits

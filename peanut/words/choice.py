@@ -158,7 +158,7 @@ def _measure(condition: Condition, candidates: Sequence[Candidate]) -> Callable[
         return lambda one: (_turned(trait.degree(one), condition.negated), trait.seen(one))
     if isinstance(condition, Color):
         return lambda one: _color(condition, one)
-    scores, _ = score_group(attrs.evolve(condition.other, count=None), candidates)
+    scores, _ = score_group(condition.other, candidates)
     others = [(other, score) for other, score in zip(candidates, scores, strict=True) if score > 0]
     return lambda one: _relate(condition, one, others)
 

@@ -28,14 +28,14 @@ def turned(table: Mapping[str, str]) -> dict[str, str]:
 COLORS = {
     **{name: name for name in NAMES},
     **{f"{shade} {name}": f"{shade} {name}" for shade in ("dark", "light") for name in SHADES},
-    **{f"{word} {name}": f"light {name}" for word in ("pale", "bright") for name in SHADES},
+    **{f"pale {name}": f"light {name}" for name in SHADES},
     **{f"deep {name}": f"dark {name}" for name in SHADES},
     **turned(
         {
             "red": "crimson scarlet",
             "dark red": "maroon burgundy",
             "dark blue": "navy, navy blue",
-            "light blue": "sky blue, baby blue",
+            "light blue": "sky blue, powder blue",
             "blue": "cyan turquoise teal",
             "purple": "violet magenta mauve",
             "light purple": "lilac lavender",

@@ -213,10 +213,10 @@ TRAITS = {
         lambda one: float(one.left), lambda one: "went out" if one.left else "was not seen to go out",
         "leaves the picture", "whether it was seen to go out",
     ),
-    "left": _side(across, 0.75, 0.35, place_seen, "on the left of the picture", BOX_X, "leftmost"),
-    "right": _side(across, 0.25, 0.65, place_seen, "on the right of the picture", BOX_X, "rightmost"),
-    "top": _side(down, 0.75, 0.35, level_seen, "at the top of the picture", BOX_Y, "topmost"),
-    "bottom": _side(down, 0.25, 0.65, level_seen, "at the bottom of the picture", BOX_Y, "bottommost"),
+    "left": _side(across, 0.6, 0.35, place_seen, "on the left of the picture", BOX_X, "leftmost"),
+    "right": _side(across, 0.4, 0.65, place_seen, "on the right of the picture", BOX_X, "rightmost"),
+    "top": _side(down, 0.6, 0.35, level_seen, "at the top of the picture", BOX_Y, "topmost"),
+    "bottom": _side(down, 0.4, 0.65, level_seen, "at the bottom of the picture", BOX_Y, "bottommost"),
     "middle": _side(
         lambda one: abs(across(one) - 0.5), 0.35, 0.1, place_seen, "in the middle of the picture", BOX_X, "central"
     ),

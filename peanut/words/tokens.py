@@ -1,14 +1,14 @@
 """The words of a phrase, one by one, and matching them against tables."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
 from peanut.errors import UsageError
 from peanut.words.inflection import singular
 from peanut.words.lexicon import LONGEST, SPELLINGS, WORDS
-from peanut.words.vocabulary import NOUNS, Noun
+from peanut.words.vocabulary import NOUNS
 
 T = TypeVar("T")
 
@@ -18,9 +18,6 @@ SHOWN = 60
 NOUN_WORDS = frozenset(word for noun in NOUNS for word in noun.split())
 MOST_DIGITS = 2
 """Of a number written in digits."""
-
-Guess = Callable[[str], Noun | None]
-"""What an unknown noun might be; None: nothing known."""
 
 
 def tokenize(text: str) -> list[str]:

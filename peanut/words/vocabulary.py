@@ -43,7 +43,7 @@ SAME = {
     "umbrella": _words("parasol, sunshade, brolly"),
     "handbag": _words("purse"),
     "tie": _words("necktie"),
-    "suitcase": _words("trunk, valise"),
+    "suitcase": _words("valise"),
     "frisbee": _words("flying disc"),
     "skis": _words("ski"),
     "sports ball": _words("ball"),
@@ -82,30 +82,40 @@ NARROWER = {
         "tourist, visitor, shopper, customer, bystander, spectator, actor, actress, reporter, presenter, speaker, "
         "photographer, cameraman, farmer, referee, goalkeeper, goalie, sportsman, sportswoman, businessman, friend, "
         "bike rider, horse rider, motorcycle rider, bicyclist, jockey, boxer, fisherman, diver, chef, cook, "
+        "barista, carpenter, violinist, pianist, drummer, artist, painter, astronaut, priest, monk, nun, janitor, "
+        "cleaner, acrobat, sailor, pilot, postman, mailman, courier, deliveryman, butcher, baker, clerk, cashier, "
+        "mother, father, mom, dad, grandmother, grandfather, parent, son, daughter, brother, sister, wife, husband, "
+        "boyfriend, girlfriend, beggar, thief, intruder, suspect, coach driver, wrestler, gymnast, "
+        "sprinter, scooter rider, parachutist, paraglider, kayaker, rower, trumpeter, clown, santa claus, mannequin, "
+        "lifeguard, bodyguard, paramedic, "
         "stranger, neighbor, bride, groom, rollerblader, musician, guitarist, golfer, climber, juggler, vendor"
     ),
     "bicycle": _words("mountain bike, racing bike, tandem, tricycle"),
     "car": _words(
-        "taxi, cab, van, minivan, jeep, suv, sedan, limousine, limo, police car, race car, racing car, "
-        "sports car, convertible, hatchback, coupe, minibus"
+        "taxi, cab, van, ambulance, roadster, station wagon, wagon, camper, hearse, minivan, jeep, suv, sedan, "
+        "limousine, limo, police car, race car, racing car, sports car, convertible, hatchback, coupe, minibus"
     ),
     "motorcycle": _words("scooter, moped, vespa"),
-    "airplane": _words("airliner, glider, biplane, fighter jet, helicopter"),
+    "airplane": _words("airliner, glider, seaplane, jumbo jet, propeller plane, biplane, fighter jet, helicopter"),
     "bus": _words("double decker, school bus"),
     "train": _words("tram, locomotive, subway, metro, streetcar"),
-    "truck": _words("pickup, pickup truck, fire engine, fire truck, garbage truck, dump truck, trailer"),
+    "truck": _words(
+        "pickup, pickup truck, fire engine, fire truck, garbage truck, dump truck, trailer, bulldozer, tractor, "
+        "excavator, tanker, cement mixer"
+    ),
     "boat": _words(
         "sailboat, sailing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
-        "gondola, barge, dinghy, raft"
+        "gondola, barge, dinghy, raft, catamaran, trawler, steamer, tugboat, pedal boat, lifeboat, submarine"
     ),
     "bird": _words(
         "pigeon, dove, duck, goose, swan, seagull, gull, crow, raven, sparrow, eagle, hawk, owl, parrot, "
-        "chicken, hen, rooster, turkey, penguin, flamingo, ostrich, stork, heron, magpie"
+        "chicken, hen, rooster, turkey, penguin, flamingo, ostrich, stork, heron, magpie, "
+        "peacock, woodpecker, robin, pelican, canary, budgie, vulture, falcon"
     ),
-    "cat": _words("kitten, tomcat"),
+    "cat": _words("kitten, tomcat, tabby, lynx"),
     "dog": _words(
         "puppy, pup, poodle, terrier, labrador, retriever, beagle, bulldog, dachshund, husky, shepherd dog, "
-        "sheepdog, greyhound"
+        "sheepdog, greyhound, corgi, labradoodle, chihuahua, spaniel, dalmatian, collie, pug, wolf, fox"
     ),
     "horse": _words("pony, foal, mare, stallion, donkey, mule"),
     "sheep": _words("lamb, ram, ewe, goat"),
@@ -117,7 +127,7 @@ NARROWER = {
     ),
     "cup": _words("teacup, coffee cup, glass, beaker"),
     "bottle": _words("wine bottle, beer bottle, water bottle, flask"),
-    "chair": _words("armchair, stool, wheelchair, deckchair"),
+    "chair": _words("armchair, stool, wheelchair, deckchair, recliner, rocking chair, bar stool"),
     "potted plant": _words("flower, flowerpot"),
     "dining table": _words("coffee table, kitchen table"),
     "sandwich": _words("burger, hamburger, toast"),
@@ -143,7 +153,7 @@ GROUPS = {
     "seat": ("chair", "couch", "bench"),
     "fruit": ("banana", "apple", "orange"),
     "vegetable": ("broccoli", "carrot"),
-    "food": (*("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),),
+    "food": ("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),
     "bag": ("backpack", "handbag", "suitcase"),
     "luggage": ("suitcase", "backpack", "handbag"),
     "baggage": ("suitcase", "backpack", "handbag"),
@@ -163,15 +173,7 @@ THINGS = frozenset(
     _words("thing, object, item, stuff, everything, anything, something, it, one, ones, those, these, them, they")
 )
 """Anything that was found: also what only moves and has no name."""
-PEOPLE = {
-    "crowd": None,
-    "everyone": None,
-    "everybody": None,
-    "anyone": None,
-    "anybody": None,
-    "couple": 2,
-    "folk": None,
-}
+PEOPLE = {**dict.fromkeys(_words("crowd, everyone, everybody, anyone, anybody, folk")), "couple": 2}
 """More words for persons, and how many of them they mean; None: all."""
 ALL = frozenset(
     _words(
