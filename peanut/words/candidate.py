@@ -29,6 +29,8 @@ class Candidate:
     """Rightwards and downwards, in image widths per second, against the background; the mean while it was seen."""
     speed: float
     """Mean absolute speed against the background, in image widths per second: also of what goes to and fro."""
+    growth: float = 0.0
+    """By which factor less 1 its height grows per second, the mean while it was seen: above 0 it comes nearer."""
     entered: bool = False
     """Whether it came into the picture after the shot began."""
     left: bool = False
