@@ -5,7 +5,6 @@ scikit-image. Each scene pastes movers, real ones cut out by their masks and dra
 clip or a slowly panned photograph; sentences name the movers that they mean.
 """
 
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -105,7 +104,7 @@ SCENES = (
             "the person on the left": ("player",),
             "the person on the bicycle and the bicycle": ("rider",),
             "the man who does not ride a bicycle": ("player",),
-            "the fastest person": ("rider",),
+            "the fastest person and the bicycle": ("rider",),
         },
     ),
     Scene(
@@ -162,7 +161,7 @@ SCENES = (
         {
             "the red thing": ("disc",),
             "the cyclist and the bike": ("rider",),
-            "everything except the disc": ("rider",),
+            "everything except the red thing": ("rider",),
             "the thing that goes left": ("disc",),
         },
         pan=(0.5, 0.2),
@@ -206,9 +205,9 @@ SCENES = (
             "comes": Mover("rider", (1.2, 0.5), (0.7, 0.5), 0.5, flip=True),
         },
         {
-            "the person who comes in": ("comes",),
+            "the person who comes in and the bicycle": ("comes",),
             "the man next to the bicycle": ("there",),
-            "the bicycle": ("comes",),
+            "the cyclist and the bicycle": ("comes",),
             "the man in white on the left": ("there",),
         },
         pan=(0.3, 0.0),
@@ -287,7 +286,7 @@ def _subject(name: str, clips: Path) -> list[tuple[Array, Array]]:
     found = []
     for frame in peanut.read(folder / "frames") | peanut.masks(folder / "masks"):
         cut = frame.mask.numpy().copy() if frame.mask is not None else np.zeros(frame.size, bool)
-        _, parts, stats, centres = cv2.connectedComponentsWithStats(cut.astype(np.uint8))
+        _, parts, stats, _centres = cv2.connectedComponentsWithStats(cut.astype(np.uint8))
         largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
         if name == "player":
             cut = parts == largest

@@ -5,8 +5,7 @@ and colors it agrees best (Bewley et al., Simple Online and Realtime Tracking, I
 filter and a color histogram beside the overlap).
 """
 
-from collections.abc import Collection, Sequence
-from itertools import count
+from collections.abc import Collection, Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -24,16 +23,32 @@ MOVES = 1.0
 """Pixels per frame against the background from which on a pixel of a box is taken for the object's."""
 MOVING_SHARE = 0.1
 """Share of a box that must move for the box to move with it."""
+PATIENCE = 25
+"""Frames for which an object that is not detected is followed."""
 HIDDEN = 8
 """Frames without a detection after which an object may be hidden."""
 COVERED = 0.3
 """Share of a box from which on another before it may hide what is in it."""
 BINS = 8
 CARRIED = frozenset(
-    "backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,baseball bat,baseball glove,skateboard,surfboard,"
-    "tennis racket,bottle,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,"
-    "pizza,donut,cake,mouse,remote,keyboard,cell phone,book,clock,scissors,teddy bear,hair drier,toothbrush,"
-    "fire hydrant,vase,toilet".split(",")
+    (
+        *(
+            "backpack",
+            "umbrella",
+            "handbag",
+            "tie",
+            "suitcase",
+            "frisbee",
+            "skis",
+            "snowboard",
+            "baseball bat",
+            "toilet",
+        ),
+        *("baseball glove", "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife"),
+        *("spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut"),
+        *("cake", "mouse", "remote", "keyboard", "cell phone", "book", "clock", "scissors", "teddy bear", "hair drier"),
+        *("toothbrush", "fire hydrant", "vase"),
+    )
 )
 """What is a part of the person who carries it; some of it is what the detector takes parts of people for."""
 
@@ -78,10 +93,12 @@ class Track:
 
 
 class BoxTracker:
-    """The tracks of one shot. Holds at most the tracks that were detected in the last `patience` frames."""
+    """The tracks of one shot. Holds at most those that were detected in the last `PATIENCE` frames.
 
-    def __init__(self, patience: int, numbers: "count[int]", asked_for: Collection[str] = ()) -> None:
-        self.patience = patience
+    numbers: for new tracks. asked_for: classes that are no part of who carries them.
+    """
+
+    def __init__(self, numbers: Iterator[int], asked_for: Collection[str] = ()) -> None:
         self.numbers = numbers
         self.asked_for = asked_for
         self.tracks: list[Track] = []
@@ -103,7 +120,7 @@ class BoxTracker:
         self.tracks = [
             track
             for track in self.tracks
-            if track.missed <= self.patience and intersection(track.box, frame) > 0.2 * area(track.box)
+            if track.missed <= PATIENCE and intersection(track.box, frame) > 0.2 * area(track.box)
         ]
 
     def match(self, found: Sequence[Detection], image: Array) -> list[tuple[Track, Box | None]]:

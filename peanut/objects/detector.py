@@ -78,4 +78,4 @@ def _fitted(image: Array) -> tuple[Array, float, tuple[int, int]]:
     left, top = (full_w - small[0]) // 2, (full_h - small[1]) // 2
     padded = np.full((full_h, full_w, 3), GREY, np.float32)
     padded[top : top + small[1], left : left + small[0]] = reduced[..., ::-1]
-    return (padded - np.float32(MEAN)) / np.float32(DEVIATION), share, (left, top)
+    return (padded - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32), share, (left, top)

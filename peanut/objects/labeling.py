@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 import cv2
 import numpy as np
 
-from peanut.objects.box_tracking import Track, likeness
+from peanut.objects.box_tracking import PATIENCE, Track, likeness
 from peanut.objects.ownership import BINS, assign, color_bins
 from peanut.objects.standing import cut_out
 from peanut.objects.tracked_object import Labels, TrackedObject
@@ -30,6 +30,8 @@ RESTS = 0.3
 """Share of the pixels an object is expected to have below which it stands still."""
 FILLED = 0.35
 """Share of its box that an object is expected to have."""
+ERODED = 0.6
+"""Share of the pixels an object is expected to have below which it is cut out anew."""
 SAME_GREY = 12
 """Grey levels up to which a pixel shows the same as in the frame before."""
 NEAR = 0.1
@@ -42,8 +44,6 @@ MOVES_ALIKE = 1.0
 """Pixels per frame up to which the motion of two pieces is the same."""
 COLORS_ALIKE = 0.4
 """Share of the colors that two sights of one object have in common at least."""
-PATIENCE = 25
-"""Frames for which an object may be out of sight."""
 
 Tracks = Mapping[int, Track]
 
@@ -73,15 +73,14 @@ class Labeler:
         labels = assign(moving, carried, boxes, known, bins, watched.flow)
         self._claim(labels, moving, bins)
         same = cv2.absdiff(sample(self.grey, at), watched.grey) < SAME_GREY
-        for number, box in named.items():
-            self._stand(labels, number, box, carried, same, watched)
+        standing = {n for n, box in named.items() if self._stand(labels, n, box, carried, same, watched)}
         for number in np.unique(labels[labels > 0]).tolist():
             owned = labels == number
             self._object(number).seen(owned, watched.image, bins, watched.flow, watched.camera, self.frames)
         self._merge(labels, named)
         self.before, self.grey = labels, watched.grey
         self.frames += 1
-        return Labels(labels, self.objects, self.same)
+        return Labels(watched.frame, watched.image, labels, self.objects, self.same, frozenset(standing))
 
     def _object(self, number: int) -> TrackedObject:
         return self.objects.setdefault(number, TrackedObject(number, self.frames))
@@ -145,9 +144,9 @@ class Labeler:
         """The objects that are out of sight, and not for long, and may be in a box."""
         for one in self.objects.values():
             gone = self.frames - one.last_whole
-            if one.hidden(self.frames) and gone <= PATIENCE:
-                if distance(one.expected(self.frames), box) < 1 + gone / PATIENCE:
-                    yield one
+            near = distance(one.expected(self.frames), box) < 1 + gone / PATIENCE
+            if one.hidden(self.frames) and gone <= PATIENCE and near:
+                yield one
 
     def _claim(self, labels: Array, moving: Array, bins: Array) -> None:
         """What moves and belongs to no object known: a piece of its neighbor if it is small, else a new object."""
@@ -188,18 +187,17 @@ class Labeler:
                 labels[owned] = neighbor
                 self.same[number] = neighbor
 
-    def _stand(self, labels: Array, number: int, box: Box, carried: Array, same: Array, watched: Watched) -> None:
-        """Give an object that was detected, and of which little moves, the pixels of where it stands."""
+    def _stand(self, labels: Array, number: int, box: Box, carried: Array, same: Array, watched: Watched) -> bool:
+        """Give a detected object of which little moves the pixels of where it stands; whether it stands."""
         one, was = self.objects[number], carried == number
-        had = np.count_nonzero(was)
-        expected = max(had, FILLED * area(box) if had == 0 else 0)
-        if np.count_nonzero(labels == number) >= RESTS * expected:
-            return
-        free = (labels == 0) | was
-        if had:
-            labels[was & same & (labels == 0)] = number
-        elif one.hits >= STANDING_HITS and one.score >= STANDING_SCORE and watched.detected:
-            labels[cut_out(watched.image, box) & free & (labels == 0)] = number
+        had, expected = np.count_nonzero(was), FILLED * area(box)
+        if np.count_nonzero(labels == number) >= RESTS * (had or expected):
+            return False
+        labels[was & same & (labels == 0)] = number
+        sure = one.hits >= STANDING_HITS and one.score >= STANDING_SCORE
+        if sure and watched.detected and had < ERODED * expected:
+            labels[cut_out(watched.image, box) & (labels == 0)] = number
+        return True
 
 
 def _is_believed(track: Track) -> bool:

@@ -1,5 +1,7 @@
 """The pixels of what stands still: carried from where they were, or cut out of a box by their colors."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -13,10 +15,10 @@ LONGEST = 128
 ROUNDS = 3
 
 
-def cut_out(image: Array, box: Box, likely: Array | None = None) -> Array:
+def cut_out(image: Array, box: Box) -> Array:
     """What stands in a box, by its colors: h w, bool.
 
-    image: h w 3, uint8. likely: h w, bool: where it was; without it the middle of the box counts as likely.
+    image: h w 3, uint8.
     Source: Rother et al., GrabCut, SIGGRAPH 2004 (OpenCV), at a reduced size, with a fixed seed.
     """
     out = np.zeros(image.shape[:2], bool)
@@ -29,17 +31,13 @@ def cut_out(image: Array, box: Box, likely: Array | None = None) -> Array:
     scale = min(1.0, LONGEST / max(part.shape[:2]))
     small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     inner = tuple(scale * (edge - start) for edge, start in zip(box, (columns.start, rows.start) * 2, strict=True))
-    trimap = _trimap(small.shape[:2], inner)
-    if likely is not None:
-        was = cv2.resize(likely[rows, columns].astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA)
-        trimap = np.where(trimap == cv2.GC_BGD, trimap, np.where(was > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)).astype(
-            np.uint8
-        )
+    trimap: Any = _trimap(small.shape[:2], inner)
     if not (trimap == cv2.GC_PR_FGD).any() or not (trimap == cv2.GC_BGD).any():
         return out
     cv2.setRNGSeed(0)
+    no_box: Any = None
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(small[..., ::-1]), trimap, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(np.ascontiguousarray(small[..., ::-1]), trimap, no_box, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     inside = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32)
     out[rows, columns] = cv2.resize(inside, part.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     return out
@@ -52,7 +50,7 @@ def _within(box: Box, size: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _trimap(size: tuple[int, ...], box: tuple[float, ...]) -> Array:
-    """GrabCut's mask for a box: an ellipse in it is likely the object, the rest of the box is not, outside surely not."""
+    """GrabCut's mask for a box: an ellipse in it is likely the object, its rest is not, outside surely not."""
     h, w = size
     left, top, right, bottom = box
     y, x = np.mgrid[:h, :w] + 0.5

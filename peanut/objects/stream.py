@@ -5,9 +5,10 @@ when it moved, or from its box and colors.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 
+import attrs
 import cv2
 import numpy as np
 
@@ -26,28 +27,39 @@ Move = Callable[[Iterable[Frame]], Iterator[Frame]]
 """A stage that masks what moves, `latency` frames later."""
 
 
-def objects(
-    frames: Iterable[Frame], detect: Detect, move: Move, *, every: int, width: int, patience: int
-) -> Iterator[tuple[Frame, Labels]]:
-    """Each frame as it came, with the labels of its pixels, in order.
+@attrs.frozen(kw_only=True)
+class Looking:
+    """How a stream is looked at."""
 
-    detect: what finds objects in every `every`-th frame, and in the first of each shot. move: what masks moving things.
-    width: longest side that is looked at, pixels. patience: frames for which an object that is not detected is followed.
-    Latency: that of `move`. Holds: its frames, and about 20 bytes a pixel of each, at the reduced size.
+    detect: Detect
+    """What finds objects."""
+    move: Move
+    """What masks moving things."""
+    every: int
+    """Frames from one detection to the next; the first frame of a shot is looked at, too."""
+    width: int
+    """Longest side that is looked at, pixels."""
+    asked_for: Collection[str] = ()
+    """Classes that are no part of who carries them."""
+
+
+def objects(frames: Iterable[Frame], how: Looking) -> Iterator[Labels]:
+    """The labels of each frame, in order.
+
+    Latency: that of `how.move`. Holds: its frames, and about 20 bytes a pixel of each, at the size that is looked at.
     """
     waiting: deque[Watched] = deque()
     tracks: dict[int, Track] = {}
     labeler: Labeler | None = None
     numbers = count(1)
-    for frame in move(_watch(frames, waiting, tracks, numbers, detect, every, width, patience)):
+    for frame in how.move(_watch(frames, waiting, tracks, numbers, how)):
         watched = waiting.popleft()
         if labeler is None or watched.first:
             labeler = Labeler(watched.grey.shape, numbers)
-        moving = _reduced(frame, watched.image.shape[:2])
         near = {number for later in waiting for number in later.boxes} | set(watched.boxes)
         for number in [number for number in tracks if number not in near]:
             del tracks[number]
-        yield watched.frame, labeler.label(watched, moving, tracks)
+        yield labeler.label(watched, _reduced(frame, watched.grey.shape), tracks)
 
 
 def _reduced(frame: Frame, size: tuple[int, ...]) -> Array:
@@ -56,32 +68,25 @@ def _reduced(frame: Frame, size: tuple[int, ...]) -> Array:
 
 
 def _watch(
-    frames: Iterable[Frame],
-    waiting: deque[Watched],
-    tracks: dict[int, Track],
-    numbers: "count[int]",
-    detect: Detect,
-    every: int,
-    width: int,
-    patience: int,
+    frames: Iterable[Frame], waiting: deque[Watched], tracks: dict[int, Track], numbers: Iterator[int], how: Looking
 ) -> Iterator[Frame]:
     """The frames as they come; `waiting` gets what is known of each, `tracks` every track of the frames waiting."""
-    tracker, before, since = BoxTracker(patience, numbers), None, 0
+    tracker, before, since = BoxTracker(numbers, how.asked_for), None, 0
     for frame in frames:
-        image = _small(frame, width)
+        image = _small(frame, how.width)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         first = before is None or before.frame.shot != frame.shot
         if before is None or first:
-            tracker, since = BoxTracker(patience, numbers), 0
+            tracker, since = BoxTracker(numbers, how.asked_for), 0
             flow = camera = np.zeros((*grey.shape, 2), np.float32)
         else:
             flow = dense_flow(grey, before.grey, "fast")
             camera = camera_flow(flow)
             tracker.move(flow, camera)
-        before = Watched(frame, image, grey, flow, camera, first, detected=since % every == 0)
+        before = Watched(frame, image, grey, flow, camera, first, detected=since % how.every == 0)
         waiting.append(before)
         if before.detected:
-            _detect(tracker, [watched for watched in waiting if watched.frame.shot == frame.shot], detect)
+            _detect(tracker, [watched for watched in waiting if watched.frame.shot == frame.shot], how.detect)
         before.boxes |= {track.number: track.box for track in tracker.tracks}
         tracks.update((track.number, track) for track in tracker.tracks)
         since += 1
@@ -117,8 +122,8 @@ def _correct(track: Track, expected: Box, age: int, frames: list[Watched]) -> No
         share = 1 - back / max(1, age)
         if share <= 0 or track.number not in watched.boxes:
             return
-        l, t, r, b = (edge + share * e for edge, e in zip(watched.boxes[track.number], error, strict=True))
-        watched.boxes[track.number] = (l, t, r, b)
+        left, top, right, bottom = (e + share * off for e, off in zip(watched.boxes[track.number], error, strict=True))
+        watched.boxes[track.number] = (left, top, right, bottom)
 
 
 def _extend_back(track: Track, frames: list[Watched]) -> None:

@@ -1,11 +1,13 @@
 """What is known of one object of a shot."""
 
+from collections import deque
 from collections.abc import Collection, Mapping
 
 import attrs
 import cv2
 import numpy as np
 
+from peanut.frame import Frame
 from peanut.objects.box_tracking import Track
 from peanut.objects.ownership import Appearance
 from peanut.vision.array import Array
@@ -15,6 +17,8 @@ CORE = 2
 """Pixels between the rim of an object and its core, whose colors are its own."""
 SAMPLE = 60
 """Pixels of its core that are looked at in a frame."""
+STRIDE = 12
+"""Frames over which a way is straightened before its length is taken."""
 HIDDEN = 0.5
 """Share of its area below which an object counts as hidden."""
 KEPT = 3000
@@ -49,7 +53,13 @@ class TrackedObject:
     way: Array = attrs.field(factory=lambda: np.zeros(2))
     """The sum of its motion against the background: x and y, in widths of the image."""
     path: float = 0.0
-    """The length of that way, to and fro."""
+    """The length of that way, without what limbs and noise add within half a second."""
+    ways: deque[Array] = attrs.field(factory=lambda: deque(maxlen=STRIDE + 1))
+    """Its way so far, in its last frames."""
+    first_height: float = 0.0
+    """Of its box, pixels, when it was seen first."""
+    height: float = 0.0
+    """Of its box, of its last frames."""
     entered: bool = False
     """Whether it came over the edge of the image."""
     left: bool = False
@@ -108,10 +118,13 @@ class TrackedObject:
         self.area += self.last_area
         own = np.median((camera - flow)[owned], axis=0) / w  # a flow tells where it came from
         self.way = self.way + own
-        self.path += float(np.hypot(*own))
+        self.ways.append(self.way)
+        self.path += float(np.hypot(*(self.way - self.ways[0]))) / max(1, len(self.ways) - 1)
         if self.hidden(number):
             return
         self.box, self.last_whole = (float(x), float(y), float(x + width), float(y + height)), number
+        self.first_height = self.first_height or float(height)
+        self.height = 0.8 * (self.height or height) + 0.2 * height
         self.velocity = 0.8 * self.velocity - 0.2 * np.median(flow[owned], axis=0)
         core = cv2.erode(owned.view(np.uint8), np.ones((2 * CORE + 1, 2 * CORE + 1), np.uint8)) > 0
         colors = image[core if core.any() else owned]
@@ -124,13 +137,23 @@ class TrackedObject:
 class Labels:
     """The labels of a frame: whose each pixel is."""
 
+    frame: Frame
+    image: Array
+    """h w 3, uint8, RGB, at the size that is looked at."""
     numbers: Array
-    """h w, int32: the number of an object, 0 for none; at the size that is looked at."""
+    """h w, int32: the number of an object, 0 for none; at that size."""
     objects: Mapping[int, TrackedObject]
     """The objects of the shot, measured on while frames come."""
 
     same: Mapping[int, int]
     """Objects that turned out to be parts of others, as known by now."""
+
+    standing: frozenset[int]
+    """The objects that do not move here: their pixels are where they were, or what their boxes and colors tell."""
+
+    @property
+    def shot(self) -> int:
+        return self.frame.shot
 
     def whole(self, number: int) -> int:
         """The object that a number is a part of, as known by now."""
