@@ -1,5 +1,8 @@
 """Faces are covered in drawn clips of photographs: moving, small, hidden, blurred, dark, turned; and little else."""
 
+import os
+import subprocess
+import sys
 import weakref
 from fractions import Fraction
 from itertools import islice
@@ -143,6 +146,41 @@ def test_the_box_of_the_detector_is_where_the_face_is(portrait, network):
     assert overlap(detector.detect(np.ascontiguousarray(odd), 0.5)[0].box, portrait.face) > 0.7
     assert detector.detect(texture(33, 47), 0.3) == []
     assert detector.detect(texture(1, 1), 0.3) == []
+
+
+def command(*words, **environment):
+    """What `peanut erase` says, and how it ends."""
+    return subprocess.run(
+        [sys.executable, "-m", "peanut", "erase", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fill", ["--blur", "--pixelate", "--model=perframe"])
+def test_faces_on_the_command_line(fill, network, portrait, tmp_path):
+    frames, truths = drawn(portrait, [Pose(120 + t, 120, 60) for t in range(30)])
+    (frames | peanut.write(tmp_path / "street.mp4", crf=10)).run(progress=False)
+    done = command(tmp_path / "street.mp4", "-o", tmp_path / "clean.mp4", "--faces", fill)
+    assert done.returncode == 0, done.stderr
+    for old, new, truth in zip(frames, peanut.read(tmp_path / "clean.mp4"), truths, strict=True):
+        before, after = old.image[:, truth].float(), new.image[:, truth].float()
+        assert (before - after).abs().mean() > 8
+        assert (old.image.float() - new.image.float())[:, :40].abs().mean() < 8, "the loss of the codec, no more"
+
+
+def test_without_weights_the_command_line_says_so_in_one_sentence(walker, tmp_path):
+    done = command(
+        walker.video,
+        *("-o", tmp_path / "clean.mp4", "--faces", "--blur"),
+        PEANUT_CACHE=str(tmp_path / "cache"),
+        PEANUT_OFFLINE="1",
+    )
+    assert done.returncode == 2
+    assert "centerface.onnx cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_a_network_it_is_a_sentence(cache, monkeypatch):

@@ -18,9 +18,7 @@ from peanut.errors import UsageError
 FINDING = (
     click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion."),
     click.option("--shadows", is_flag=True, help="With --moving: find the shadows of what moves, too."),
-    click.option(
-        "--faces", is_flag=True, help="Find faces (CenterFace: fetches weights, 7.3 MB). No finder finds all."
-    ),
+    click.option("--faces", is_flag=True, help="Find faces (CenterFace: fetches weights). No finder finds all."),
     click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights)."),
     click.option(
         "--box",

@@ -41,5 +41,5 @@ class Blur(Stage):
             del frame
 
     def _blurred(self, frame: Frame, mask: torch.Tensor) -> Frame:
-        image = blurred(frame.numpy(), mask.numpy(), CELLS / self.strength)
-        return frame.with_image(torch.from_numpy(image).permute(2, 0, 1).contiguous())
+        image = blurred(frame.image.numpy().transpose(1, 2, 0), mask.numpy(), CELLS / self.strength)
+        return frame.with_image(torch.from_numpy(image.transpose(2, 0, 1)))

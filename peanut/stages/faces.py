@@ -46,7 +46,7 @@ Placed = tuple[Box, int]
 
 
 @attrs.define(eq=False)
-class _Seen:
+class _FrameFaces:
     """A frame that waits, and where faces are in it."""
 
     frame: Frame
@@ -81,7 +81,7 @@ class _Track:
     def __attrs_post_init__(self) -> None:
         self.found = self.box
 
-    def step(self, here: _Seen, there: _Seen) -> bool:
+    def step(self, here: _FrameFaces, there: _FrameFaces) -> bool:
         """Move on to a neighboring frame; False if it has left the image."""
         now, (x, y) = boxes.follow(here.grey, there.grey, self.box, self.velocity), self.velocity
         if now is not None and self.lost and _apart(now, boxes.moved(self.box, x, y)) > STEADY:
@@ -160,14 +160,14 @@ class Faces(Stage):
             yield seen.frame.with_mask(self._mask(seen))
             del seen
 
-    def _found(self, frames: Iterable[Frame]) -> Iterator[_Seen]:
+    def _found(self, frames: Iterable[Frame]) -> Iterator[_FrameFaces]:
         """Each frame as it comes; faces found in it are followed back into those that wait."""
         detect = self._detector()
         shot = _Shot(self, detect)
         for frame in frames:
             if shot.waiting and (shot.waiting[-1].shot, shot.waiting[-1].frame.size) != (frame.shot, frame.size):
                 shot = _Shot(self, detect)
-            seen = _Seen(frame)
+            seen = _FrameFaces(frame)
             shot.add(seen)
             yield seen
             del frame, seen
@@ -179,7 +179,7 @@ class Faces(Stage):
         network, scale = FaceDetector(self._path), SEEN_BEST / self.smallest
         return lambda image, min_score: network.detect(image, min_score, scale)
 
-    def _mask(self, seen: _Seen) -> torch.Tensor:
+    def _mask(self, seen: _FrameFaces) -> torch.Tensor:
         mask = np.zeros(seen.frame.size, np.uint8)
         for box, _ in seen.placed.values():
             _draw(mask, box, self.shape, self.grow)
@@ -191,11 +191,11 @@ class _Shot:
 
     def __init__(self, stage: Faces, detect: Detector) -> None:
         self.stage, self.detect = stage, detect
-        self.waiting: deque[_Seen] = deque(maxlen=stage.memory)
+        self.waiting: deque[_FrameFaces] = deque(maxlen=stage.memory)
         self.tracks: list[_Track] = []
         self.frames = self.faces = 0
 
-    def add(self, seen: _Seen) -> None:
+    def add(self, seen: _FrameFaces) -> None:
         """Take the next frame: follow what is known into it, and look for faces if it is time to."""
         self.waiting.append(seen)
         if len(self.waiting) > 1:
@@ -207,7 +207,7 @@ class _Shot:
             self._find(seen)
         self.frames += 1
 
-    def _find(self, seen: _Seen) -> None:
+    def _find(self, seen: _FrameFaces) -> None:
         found = self.detect(seen.frame.numpy(), AGAIN * self.stage.min_score)
         left = list(self.tracks)
         for one in sorted(found, key=lambda one: -one.score):

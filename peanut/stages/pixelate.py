@@ -38,5 +38,5 @@ class Pixelate(Stage):
             del frame
 
     def _pixelated(self, frame: Frame, mask: torch.Tensor) -> Frame:
-        image = pixelated(frame.numpy(), mask.numpy(), self.blocks)
-        return frame.with_image(torch.from_numpy(image).permute(2, 0, 1).contiguous())
+        image = pixelated(frame.image.numpy().transpose(1, 2, 0), mask.numpy(), self.blocks)
+        return frame.with_image(torch.from_numpy(image.transpose(2, 0, 1)))

@@ -13,11 +13,14 @@ Region = tuple[slice, slice]
 
 def masked_components(mask: Array) -> Iterator[tuple[Region, Array]]:
     """Each connected component (8 neighbors) of a mask: its box, and the mask in there. mask: h w, bool."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    for number, (x, y, w, h, _) in enumerate(stats.tolist()):
+    left, top, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    if not w:
+        return
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[top : top + h, left : left + w].astype(np.uint8))
+    for number, (x, y, wide, high, _) in enumerate(stats.tolist()):
         if number:
-            box = slice(y, y + h), slice(x, x + w)
-            yield box, np.asarray(labels[box] == number)
+            inside = labels[y : y + high, x : x + wide] == number
+            yield (slice(top + y, top + y + high), slice(left + x, left + x + wide)), np.asarray(inside)
 
 
 def cell_size(mask: Array, cells: float) -> int:
@@ -35,9 +38,9 @@ def pixelated(image: Array, mask: Array, cells: float) -> Array:
     """What is masked, in squares of its mean color, at most `cells` of them fit along the longer side of a component.
 
     The squares are counted from the corner of the image, so that they stand still. image: h w 3, uint8. mask: h w,
-    bool. Returns a copy; outside the mask nothing changes, and nothing from there is mixed in.
+    bool. Returns a copy of the same layout; outside the mask nothing changes, and nothing from there is mixed in.
     """
-    out = image.copy()
+    out = np.copy(image, order="K")
     for box, inside in masked_components(mask):
         cell = cell_size(inside, cells)
         added = [(edge.start % cell, -edge.stop % cell) for edge in box]  # up to whole squares
@@ -56,14 +59,14 @@ def blurred(image: Array, mask: Array, cells: float) -> Array:
     """What is masked, smooth: the means of at most `cells` cells along the longer side of each component, interpolated.
 
     Nothing finer than a cell is in the result, whatever is computed from it. The cells move with the component.
-    image: h w 3, uint8. mask: h w, bool. Returns a copy; outside the mask nothing changes, and nothing from there is
-    mixed in.
+    image: h w 3, uint8. mask: h w, bool. Returns a copy of the same layout; outside the mask nothing changes, and
+    nothing from there is mixed in.
     """
-    out = image.copy()
+    out = np.copy(image, order="K")
     for box, inside in masked_components(mask):
         h, w = inside.shape
         count = [max(1, min(side // 2, round(side * cells / max(h, w)))) for side in (w, h)]
-        sums, known = (_smooth(part, count) for part in (image[box] * inside[..., None], inside.astype(np.uint8)))
+        sums, known = (_smooth(part, count) for part in (image[box] * inside[..., None], inside))
         smooth = sums / np.maximum(known, 1e-6)[..., None]
         out[box][inside] = np.clip(np.rint(smooth[inside]), 0, 255)
     return out
@@ -71,6 +74,6 @@ def blurred(image: Array, mask: Array, cells: float) -> Array:
 
 def _smooth(part: Array, count: list[int]) -> Array:
     """The means of `count` (across, down) cells, smoothed over their neighbors and enlarged again: float32."""
-    means = cv2.resize(part.astype(np.float32), count, interpolation=cv2.INTER_AREA)
+    means = cv2.resize(np.ascontiguousarray(part, np.float32), count, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(means, (3, 3), 0.7, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(cv2.resize(soft, part.shape[1::-1], interpolation=cv2.INTER_LINEAR))
