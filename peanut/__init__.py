@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from peanut.flow.spynet import SPyNetFlow
     from peanut.flow.visualize import flow_image
     from peanut.licensing import licence
+    from peanut.stages.blur import Blur
     from peanut.stages.color_key import ColorKey
     from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
+    from peanut.stages.faces import Faces
     from peanut.stages.fixed_region import FixedRegion
     from peanut.stages.flow_eraser import FlowEraser
     from peanut.stages.grow import grow
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from peanut.stages.overlay import overlay
     from peanut.stages.p_mask import PMask
     from peanut.stages.per_frame import PerFrame
+    from peanut.stages.pixelate import Pixelate
     from peanut.stages.report import remember, report
     from peanut.stages.resize import resize
     from peanut.stages.sam2_track import Prompt, Sam2Track
@@ -59,9 +62,11 @@ __version__ = "0.1.0"
 
 _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would make every start slower
     "BasicVSR": "peanut.stages.ur_net",
+    "Blur": "peanut.stages.blur",
     "ColorKey": "peanut.stages.color_key",
     "DIS": "peanut.flow.dis",
     "Enlarge": "peanut.stages.enlarge",
+    "Faces": "peanut.stages.faces",
     "Farneback": "peanut.flow.farneback",
     "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
@@ -74,6 +79,7 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "NvidiaFlow": "peanut.flow.nvidia",
     "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
+    "Pixelate": "peanut.stages.pixelate",
     "Prompt": "peanut.stages.sam2_track",
     "RAFT": "peanut.flow.raft",
     "SPyNetFlow": "peanut.flow.spynet",
@@ -99,11 +105,13 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
 }
 __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "BasicVSR",
+    "Blur",
     "Color",
     "ColorKey",
     "DIS",
     "Doubt",
     "Enlarge",
+    "Faces",
     "Farneback",
     "FixedRegion",
     "FlowEraser",
@@ -119,6 +127,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "PMask",
     "PerFrame",
     "Pipeline",
+    "Pixelate",
     "Prompt",
     "RAFT",
     "Run",

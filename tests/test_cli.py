@@ -312,7 +312,7 @@ def test_info(run, walker):
     [
         (
             ("erase", "{video}", "-o", "out.mp4"),
-            "say what to remove, in one way: --masks PATH, --moving, --prompt TEXT,",
+            "say what to remove, in one way: --masks PATH, --moving, --faces, --prompt TEXT,",
         ),
         (("erase", "{video}", "-o", "out.mp4", "--moving", "--masks", "m"), "--masks and --moving are two ways to say"),
         (
@@ -320,6 +320,19 @@ def test_info(run, walker):
             "--box and --color are two ways",
         ),
         (("masks", "{video}", "-o", "out.mkv", "--moving", "--prompt", "a cat"), "--moving and --prompt are two ways"),
+        (("masks", "{video}", "-o", "out.mkv", "--faces", "--moving"), "--moving and --faces are two ways to say"),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--moving", "--blur", "--pixelate"),
+            "--blur and --pixelate are two ways to fill what is masked: choose one.",
+        ),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--moving", "--model", "flow", "--blur"),
+            "--blur and --model are two ways to fill what is masked: choose one.",
+        ),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--box", "1,1,2,2", "--blur", "--preset", "fast"),
+            "--preset goes with --moving, --mo",
+        ),
         (("erase", "{video}", "-o", "out.mp4", "--box", "80,5"), "--box 80,5: a box is x,y,w,h, in whole pixels or"),
         (("erase", "{video}", "-o", "out.mp4", "--box", "1.5,5,9,9"), "--box 1.5,5,9,9: a box is x,y,w,h, in whole"),
         (

@@ -23,6 +23,7 @@ from peanut.labels import label
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.stages import moving_objects, nof_eraser
 from peanut.stages.mask_images import mask_images
+from peanut.vision.detection import Detection
 from peanut.windows import preset
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -52,11 +53,20 @@ def drawn_masks(tmp_path):
     return peanut.masks(picture)
 
 
+def one_box(image, min_score):
+    return [Detection((8.0, 8.0, 24.0, 28.0), 0.9, "face")]
+
+
 NETWORK = narrow_e2fgvi()
 STAGES = {  # as in the README's table -> stages, the usual one first; more with the settings in brackets there
     "shots()": [lambda _: peanut.shots()],
     "masks(path)": [drawn_masks],
     "MovingObjects()": [lambda _: peanut.MovingObjects(), lambda _: peanut.MovingObjects(preset="fast", shadows=True)],
+    "Faces()": [
+        lambda _: peanut.Faces(detector=one_box),
+        lambda _: peanut.Faces(detector=one_box, lookahead=0),
+        lambda _: peanut.Faces(detector=one_box, lookahead=3, hold=1, every=7),
+    ],
     "PMask(text)": [lambda _: p_mask(), lambda _: p_mask(clip=1)],
     "Sam2Track(prompts)": [lambda _: sam2_track()],
     "FixedRegion(box)": [lambda _: peanut.FixedRegion((4, 4, 20, 20))],
@@ -72,6 +82,8 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
         lambda _: peanut.NOFEraser(NETWORK, lookahead=0, **CPU),
     ],
     "PerFrame()": [lambda _: peanut.PerFrame()],
+    "Blur()": [lambda _: peanut.Blur()],
+    "Pixelate()": [lambda _: peanut.Pixelate()],
     "URNet(scale=4)": [lambda _: ur_net(), lambda _: ur_net(lookahead=0), lambda _: ur_net(chunk=5, lookahead=2)],
     "Enlarge(scale)": [lambda _: peanut.Enlarge(2)],
     "grow": [lambda _: peanut.grow(1)],

@@ -8,6 +8,7 @@ import click
 import peanut
 from peanut.cli.finding import Chosen, built, finder_of, finding
 from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
+from peanut.errors import UsageError
 
 
 @click.command()
@@ -45,6 +46,8 @@ from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
     help="flow: what the video shows at other times, no model files; nof: NOF-Eraser (E2FGVI-HQ, non-commercial);"
     " perframe: each frame alone, the baseline, flickers.",
 )
+@click.option("--blur", is_flag=True, help="Instead of --model: blur what is masked beyond recognition.")
+@click.option("--pixelate", is_flag=True, help="Instead of --model: show what is masked in large squares.")
 @click.option(
     "--crf",
     type=click.IntRange(0, 63),
@@ -67,6 +70,8 @@ def erase(
     masks_by: str | None,
     missing_masks: str | None,
     model: str,
+    blur: bool,
+    pixelate: bool,
     crf: int,
     report: str | None,
     audio: bool,
@@ -80,15 +85,31 @@ def erase(
     peanut erase street.mp4 -o clean.mp4 --masks masks.mkv --grow 2
     peanut erase street.mp4 -o clean.mp4 --masks logo.png
     peanut erase street.mp4 -o clean.mp4 --box 80%,5%,15%,10%
+    peanut erase street.mp4 -o clean.mp4 --faces --blur
     peanut erase street.mp4 -o clean.mp4 --masks Annotations/street --object 2
     peanut erase videos/ -o clean/ --masks logo.png --preset fast
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
     finder = finder_of(given, masks=masks, object=objects, by=masks_by, missing=missing_masks)
-    eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]
-    chosen = Chosen(f"--model {model}", eraser, learned=model == "nof")
-    stages = built(finder, chosen, device=device, preset=preset)
+    stages = built(finder, _filler(model, blur, pixelate), device=device, preset=preset)
     sink = partial(peanut.write, audio=audio, crf=crf)
     if report is not None:
         stages = [peanut.remember(), *stages, peanut.report(report)]
     return Job((peanut.prefetch(4), *stages, peanut.prefetch(4)), sink, VIDEO_SUFFIXES)
+
+
+def _filler(model: str, blur: bool, pixelate: bool) -> Chosen:
+    """What becomes of the masked pixels. Raises UsageError where more than one way is given."""
+    source = click.get_current_context().get_parameter_source("model")
+    ways = {
+        "--blur": blur,
+        "--pixelate": pixelate,
+        "--model": source is not click.core.ParameterSource.DEFAULT,
+    }
+    given = [option for option, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} are two ways to fill what is masked: choose one.")
+    if given and given[0] != "--model":
+        return Chosen(given[0], peanut.Blur if blur else peanut.Pixelate)
+    eraser = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "perframe": peanut.PerFrame}[model]
+    return Chosen(f"--model {model}", eraser, learned=model == "nof")

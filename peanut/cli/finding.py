@@ -18,6 +18,7 @@ from peanut.errors import UsageError
 FINDING = (
     click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion."),
     click.option("--shadows", is_flag=True, help="With --moving: find the shadows of what moves, too."),
+    click.option("--faces", is_flag=True, help="Find faces (CenterFace: fetches weights). No finder finds all."),
     click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights)."),
     click.option(
         "--box",
@@ -102,13 +103,14 @@ def finder_of(given: dict[str, Any], *, masks: str | None = None, **of_masks: An
     ways = {
         "--masks": masks is not None,
         "--moving": given["moving"],
+        "--faces": given["faces"],
         "--prompt": given["prompt"] is not None,
         "--box": bool(given["boxes"]),
         "--color": given["color"] is not None,
     }
     named = [option for option, is_given in ways.items() if is_given]
     if not named:
-        known = "--moving, --prompt TEXT, --box X,Y,W,H or --color COLOR"
+        known = "--moving, --faces, --prompt TEXT, --box X,Y,W,H or --color COLOR"
         raise UsageError(f"say what to remove, in one way: {'--masks PATH, ' if of_masks else ''}{known}.")
     if len(named) > 1:
         raise UsageError(f"{named[0]} and {named[1]} are two ways to say what to remove: choose one.")
@@ -129,6 +131,8 @@ def _chosen(option: str, given: dict[str, Any], masks: str | None, of_masks: dic
         return Chosen(option, lambda: made() | peanut.grow(grow) if grow else made())
     if option == "--moving":
         return Chosen(option, peanut.MovingObjects, {"grow": grow, "shadows": given["shadows"]})
+    if option == "--faces":
+        return Chosen(option, lambda: peanut.Faces() | peanut.grow(grow) if grow else peanut.Faces())
     if option == "--prompt":
         return Chosen(option, functools.partial(peanut.PMask, given["prompt"]), {"grow": grow}, learned=True)
     if option == "--box":
@@ -174,7 +178,7 @@ def _pixels(box: tuple[Edge, ...], h: int, w: int) -> tuple[int, int, int, int]:
 
 def finding(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of FINDING, as one dict `given`, and those of LEARNED."""
-    names = ("moving", "shadows", "prompt", "boxes", "color", "tolerance", "grow")
+    names = ("moving", "shadows", "faces", "prompt", "boxes", "color", "tolerance", "grow")
 
     @functools.wraps(command)
     def gathered(**options: Any) -> Any:
