@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from peanut.stages.invert import invert
     from peanut.stages.mask_images import mask_images
     from peanut.stages.moving_objects import MovingObjects
+    from peanut.stages.named import Named
     from peanut.stages.nof_eraser import NOFEraser
     from peanut.stages.overlay import overlay
     from peanut.stages.p_mask import PMask
     from peanut.stages.per_frame import PerFrame
+    from peanut.stages.phrase import Phrase
     from peanut.stages.pixelate import Pixelate
     from peanut.stages.report import remember, report
     from peanut.stages.resize import resize
@@ -76,9 +78,11 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "LucasKanade": "peanut.flow.lucas_kanade",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
+    "Named": "peanut.stages.named",
     "NvidiaFlow": "peanut.flow.nvidia",
     "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
+    "Phrase": "peanut.stages.phrase",
     "Pixelate": "peanut.stages.pixelate",
     "Prompt": "peanut.stages.sam2_track",
     "RAFT": "peanut.flow.raft",
@@ -123,9 +127,11 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "LucasKanade",
     "MovingObjects",
     "NOFEraser",
+    "Named",
     "NvidiaFlow",
     "PMask",
     "PerFrame",
+    "Phrase",
     "Pipeline",
     "Pixelate",
     "Prompt",

@@ -31,6 +31,7 @@ KNOWS = {
     "video": {*CORE, "interrupts", "validators", "vision"},
     "flow": {"errors", "devices", "validators", "ops", "vision", "networks", "weights"},
     "windows": {*CORE, "validators", "ops", "vision", "networks", "flow"},
+    "objects": {"errors", "frame", "devices", "vision", "words", "networks", "weights"},
     "stages": {
         *CORE,
         "devices",
@@ -47,7 +48,7 @@ KNOWS = {
     "licensing": {"errors", "pipeline", "weights"},
     "conformance": {"devices", "errors", "frame", "networks", "stages"},
     "demo": {"", "errors", "frame", "weights"},
-    "cli": {"", "demo", "errors", "interrupts", "labels", "pipeline", "run", "video", "weights"},
+    "cli": {"", "demo", "errors", "interrupts", "labels", "pipeline", "run", "video", "vision", "weights", "words"},
     "__main__": {"cli"},
 }
 """The rooms that each room may import; "" is the public API."""

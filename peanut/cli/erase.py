@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 import peanut
-from peanut.cli.finding import Chosen, built, finder_of, finding
+from peanut.cli.chosen import Chosen, built
+from peanut.cli.finding import finder_of, finding
 from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
+from peanut.cli.prompt import explained
 from peanut.errors import UsageError
 
 
@@ -91,6 +93,8 @@ def erase(
     peanut erase street.mp4 -o frames/ --moving --start 1:05 --stop 1:20 --max-size 960
     """
     finder = finder_of(given, masks=masks, object=objects, by=masks_by, missing=missing_masks)
+    if given["explain"]:
+        return explained(finder, device=device, preset=preset)
     stages = built(finder, _filler(model, blur, pixelate), device=device, preset=preset)
     sink = partial(peanut.write, audio=audio, crf=crf)
     if report is not None:

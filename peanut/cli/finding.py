@@ -6,20 +6,36 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 from math import ceil, floor
-from typing import Any, get_args
+from typing import Any
 
-import attrs
 import click
 
 import peanut
+from peanut.cli.chosen import Chosen
 from peanut.cli.job import with_options
+from peanut.cli.prompt import READERS, reader_of
 from peanut.errors import UsageError
 
 FINDING = (
     click.option("--moving", is_flag=True, help="Find what moves against the camera's own motion."),
-    click.option("--shadows", is_flag=True, help="With --moving: find the shadows of what moves, too."),
+    click.option("--shadows", is_flag=True, help="With --moving or --prompt: find the shadows of what moves, too."),
     click.option("--faces", is_flag=True, help="Find faces (CenterFace: fetches weights). No finder finds all."),
-    click.option("--prompt", metavar="TEXT", help="Find what this sentence means (P-MASK: fetches weights)."),
+    click.option(
+        "--prompt",
+        metavar="TEXT",
+        help="Find what this sentence means: read by SAMWISE or SAM 3 where their weights are on this machine, else by "
+        "a grammar, with nothing to fetch.",
+    ),
+    click.option(
+        "--prompt-by",
+        type=click.Choice(["auto", *READERS]),
+        help="With --prompt: what reads it. auto takes the first that is on this machine.",
+    ),
+    click.option(
+        "--explain",
+        is_flag=True,
+        help="With --prompt: erase nothing, but say how it was understood and what was measured, and write a sheet.",
+    ),
     click.option(
         "--box",
         "boxes",
@@ -55,46 +71,6 @@ LEARNED = (
 )
 
 
-@attrs.frozen
-class Chosen:
-    """A stage that an option chooses. It is built when all options are known to fit: building may fetch weights."""
-
-    option: str
-    make: Callable[..., Any]
-    settings: dict[str, Any] = attrs.field(factory=dict)
-    learned: bool = False
-    """A network computes, so that it has a device."""
-
-    @property
-    def presets(self) -> tuple[str, ...]:
-        """The names of its presets."""
-        fields = attrs.fields_dict(self.make) if isinstance(self.make, type) and attrs.has(self.make) else {}
-        return get_args(fields["preset"].type) if "preset" in fields else ()
-
-
-def built(*chosen: Chosen, device: str | None, preset: str | None) -> list[Any]:
-    """The stages. Raises UsageError where none of them has a device or a preset, or one has no preset of that name."""
-    with_presets = [one for one in chosen if one.presets]
-    if device is not None and not any(one.learned for one in chosen):
-        raise UsageError("--device is for networks, and none runs here: --prompt and --model nof have one.")
-    if preset is not None and not with_presets:
-        raise UsageError("--preset goes with --moving, --model flow or --model nof; nothing here has one.")
-    for one in with_presets if preset is not None else ():
-        if preset not in one.presets:
-            raise UsageError(f"--preset {preset}: {one.option} knows {' and '.join(_listed(one.presets))}.")
-    stages = []
-    for one in chosen:
-        settings = dict(one.settings)
-        settings |= {"device": device} if device is not None and one.learned else {}
-        settings |= {"preset": preset} if preset is not None and one.presets else {}
-        stages.append(one.make(**settings))
-    return stages
-
-
-def _listed(names: tuple[str, ...]) -> list[str]:
-    return [", ".join(names[:-1]), names[-1]]
-
-
 def finder_of(given: dict[str, Any], *, masks: str | None = None, **of_masks: Any) -> Chosen:
     """The stage that makes the masks, of the options in FINDING; exactly one way must be given.
 
@@ -114,8 +90,10 @@ def finder_of(given: dict[str, Any], *, masks: str | None = None, **of_masks: An
         raise UsageError(f"say what to remove, in one way: {'--masks PATH, ' if of_masks else ''}{known}.")
     if len(named) > 1:
         raise UsageError(f"{named[0]} and {named[1]} are two ways to say what to remove: choose one.")
-    if given["shadows"] and not given["moving"]:
-        raise UsageError("--shadows goes with --moving alone: other masks are taken as they are.")
+    if given["shadows"] and not given["moving"] and given["prompt"] is None:
+        raise UsageError("--shadows goes with --moving and --prompt: other masks are taken as they are.")
+    if (given["explain"] or given["prompt_by"] is not None) and given["prompt"] is None:
+        raise UsageError("--explain and --prompt-by go with --prompt.")
     if given["tolerance"] is not None and given["color"] is None:
         raise UsageError("--tolerance goes with --color alone.")
     told = {name: value for name, value in of_masks.items() if value}
@@ -134,7 +112,8 @@ def _chosen(option: str, given: dict[str, Any], masks: str | None, of_masks: dic
     if option == "--faces":
         return Chosen(option, lambda: peanut.Faces() | peanut.grow(grow) if grow else peanut.Faces())
     if option == "--prompt":
-        return Chosen(option, functools.partial(peanut.PMask, given["prompt"]), {"grow": grow}, learned=True)
+        settings = {"grow": grow, "shadows": given["shadows"]}
+        return reader_of(given["prompt"], given["prompt_by"] or "auto", settings, explain=given["explain"])
     if option == "--box":
         return Chosen(option, boxes, {"given": [_box(text) for text in given["boxes"]], "grow": grow or 0})
     near = {} if given["tolerance"] is None else {"tolerance": given["tolerance"]}
@@ -178,7 +157,7 @@ def _pixels(box: tuple[Edge, ...], h: int, w: int) -> tuple[int, int, int, int]:
 
 def finding(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of FINDING, as one dict `given`, and those of LEARNED."""
-    names = ("moving", "shadows", "faces", "prompt", "boxes", "color", "tolerance", "grow")
+    names = ("moving", "shadows", "faces", "prompt", "prompt_by", "explain", "boxes", "color", "tolerance", "grow")
 
     @functools.wraps(command)
     def gathered(**options: Any) -> Any:

@@ -30,6 +30,8 @@ class Job:
     """`write` or `write_masks`, called with OUT and `overwrite`."""
     suffixes: tuple[str, ...]
     """How OUT may end, where a folder of videos is read; the first is for videos that end otherwise."""
+    writes: bool = True
+    """Whether OUT is written; else `sink` says itself what it did."""
 
 
 READING = (
@@ -78,7 +80,7 @@ def job(command: Callable[..., Job]) -> Callable[..., Any]:
 
         def one(source: str, output: str) -> None:
             pipeline = functools.reduce(lambda made, stage: made | stage, made.stages, peanut.read(source, **reading))
-            _run(pipeline, made.sink(output, overwrite=overwrite), output, dry_run)
+            _run(pipeline, made.sink(output, overwrite=overwrite), output if made.writes else None, dry_run)
 
         if videos:
             each(videos, output, made.suffixes, one, overwrite=overwrite, dry_run=dry_run)
@@ -88,11 +90,13 @@ def job(command: Callable[..., Job]) -> Callable[..., Any]:
     return with_options((*READING, *WRITING), run)
 
 
-def _run(pipeline: peanut.Pipeline, sink: Any, output: str, dry_run: bool) -> None:
+def _run(pipeline: peanut.Pipeline, sink: Any, output: str | None, dry_run: bool) -> None:
     if dry_run:
         click.echo(plan(pipeline, sink))
         return
     statistics = (pipeline | sink).run()
+    if output is None:
+        return
     click.echo(f"{output}: {statistics.frames} frames in {statistics.seconds:.1f} s", err=output == "-")
     if statistics.unsure:
         click.echo(statistics.unsure, err=True)

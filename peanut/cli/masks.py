@@ -5,8 +5,10 @@ from typing import Any
 import click
 
 import peanut
-from peanut.cli.finding import built, finder_of, finding
+from peanut.cli.chosen import built
+from peanut.cli.finding import finder_of, finding
 from peanut.cli.job import VIDEO_SUFFIXES, Job, job
+from peanut.cli.prompt import explained
 
 
 @click.command()
@@ -21,7 +23,10 @@ def masks(given: dict[str, Any], overlay: bool, device: str | None, preset: str 
     peanut masks street.mp4 -o masks.mkv --prompt "the man in the red jacket"
     peanut masks street.mp4 -o look.mp4 --moving --overlay
     """
-    stages = (peanut.prefetch(4), *built(finder_of(given), device=device, preset=preset))
+    finder = finder_of(given)
+    if given["explain"]:
+        return explained(finder, device=device, preset=preset)
+    stages = (peanut.prefetch(4), *built(finder, device=device, preset=preset))
     if overlay:
         return Job((*stages, peanut.overlay()), peanut.write, VIDEO_SUFFIXES)
     return Job(stages, peanut.write_masks, (".mkv", ".mp4"))

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 import cv2
 import numpy as np
 
-from peanut.objects.box_tracking import PATIENCE, Track, likeness
 from peanut.objects.ownership import BINS, assign, color_bins
 from peanut.objects.standing import cut_out
 from peanut.objects.tracked_object import Labels, TrackedObject
+from peanut.objects.tracks import PATIENCE, Track, likeness
 from peanut.objects.watched import Watched
 from peanut.vision.array import Array
 from peanut.vision.detection import Box, area, cropped, distance, inner_part, wider
@@ -20,7 +20,7 @@ STANDING_HITS, STANDING_SCORE = 3, 0.45
 """Detections, and their mean score, that something needs that never moved."""
 LEAST_AREA = 0.002
 """Share of the image below which what moves without a name is no object."""
-PIECE = 0.15
+PIECE = 0.5
 """Share of its neighbor from which on what nobody claims is an object of its own."""
 WITHIN = 0.6
 """Share of an object's pixels in the box of a new track from which on the two are one."""
@@ -32,6 +32,8 @@ FILLED = 0.35
 """Share of its box that an object is expected to have."""
 ERODED = 0.6
 """Share of the pixels an object is expected to have below which it is cut out anew."""
+DETECTED = 8
+"""Frames from a detection within which what stands is believed to be there."""
 SAME_GREY = 12
 """Grey levels up to which a pixel shows the same as in the frame before."""
 NEAR = 0.1
@@ -40,9 +42,9 @@ TOGETHER = 6
 """Frames after which two pieces that were never apart are one."""
 PART = 0.6
 """Share of an object up to which a part of it outside its box is one."""
-MOVES_ALIKE = 1.0
+SAME_MOTION = 1.0
 """Pixels per frame up to which the motion of two pieces is the same."""
-COLORS_ALIKE = 0.4
+COMMON_COLORS = 0.4
 """Share of the colors that two sights of one object have in common at least."""
 
 Tracks = Mapping[int, Track]
@@ -73,7 +75,8 @@ class Labeler:
         labels = assign(moving, carried, boxes, known, bins, watched.flow)
         self._claim(labels, moving, bins)
         same = cv2.absdiff(sample(self.grey, at), watched.grey) < SAME_GREY
-        standing = {n for n, box in named.items() if self._stand(labels, n, box, carried, same, watched)}
+        there = {n: box for n, box in named.items() if self._is_detected(n, watched.number)}
+        standing = {n for n, box in there.items() if self._stand(labels, n, box, carried, same, watched)}
         for number in np.unique(labels[labels > 0]).tolist():
             owned = labels == number
             self._object(number).seen(owned, watched.image, bins, watched.flow, watched.camera, self.frames)
@@ -132,13 +135,13 @@ class Labeler:
             if one.label == track.label and one.number not in taken
         }
         best = max(alike, key=lambda number: alike[number], default=None)
-        return best if best is not None and alike[best] > COLORS_ALIKE else None
+        return best if best is not None and alike[best] > COMMON_COLORS else None
 
     def _lost_piece(self, box: Box, colors: Array) -> int | None:
         """The object without a name that comes back: of the same colors, not far away."""
         alike = {one.number: likeness(one.appearance.colors, colors) for one in self._hidden(box) if one.label is None}
         best = max(alike, key=lambda number: alike[number], default=None)
-        return best if best is not None and alike[best] > COLORS_ALIKE else None
+        return best if best is not None and alike[best] > COMMON_COLORS else None
 
     def _hidden(self, box: Box) -> Iterator[TrackedObject]:
         """The objects that are out of sight, and not for long, and may be in a box."""
@@ -182,10 +185,14 @@ class Labeler:
                 owned
             )
             small = piece.area / piece.frames < PART * whole.area / whole.frames
-            alike = np.linalg.norm(piece.way / piece.frames - whole.way / whole.frames) * labels.shape[1] < MOVES_ALIKE
+            alike = np.linalg.norm(piece.way / piece.frames - whole.way / whole.frames) * labels.shape[1] < SAME_MOTION
             if piece.together >= TOGETHER and (inside > WITHIN or (small and alike)):
                 labels[owned] = neighbor
                 self.same[number] = neighbor
+
+    def _is_detected(self, number: int, frame: int) -> bool:
+        """Whether an object was detected near a frame."""
+        return any(abs(frame - at) <= DETECTED for track in self.objects[number].tracks.values() for at in track.at)
 
     def _stand(self, labels: Array, number: int, box: Box, carried: Array, same: Array, watched: Watched) -> bool:
         """Give a detected object of which little moves the pixels of where it stands; whether it stands."""

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from peanut.frame import Frame
-from peanut.objects.box_tracking import BoxTracker, Track, camera_flow, motion_in
 from peanut.objects.labeling import Labeler
 from peanut.objects.tracked_object import Labels
+from peanut.objects.tracks import BoxTracker, Track, camera_flow, motion_in
 from peanut.objects.watched import Watched
 from peanut.vision.array import Array
 from peanut.vision.detection import Box, Detection
@@ -72,7 +72,7 @@ def _watch(
 ) -> Iterator[Frame]:
     """The frames as they come; `waiting` gets what is known of each, `tracks` every track of the frames waiting."""
     tracker, before, since = BoxTracker(numbers, how.asked_for), None, 0
-    for frame in frames:
+    for number, frame in enumerate(frames):
         image = _small(frame, how.width)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         first = before is None or before.frame.shot != frame.shot
@@ -83,7 +83,7 @@ def _watch(
             flow = dense_flow(grey, before.grey, "fast")
             camera = camera_flow(flow)
             tracker.move(flow, camera)
-        before = Watched(frame, image, grey, flow, camera, first, detected=since % how.every == 0)
+        before = Watched(frame, number, image, grey, flow, camera, first, detected=since % how.every == 0)
         waiting.append(before)
         if before.detected:
             _detect(tracker, [watched for watched in waiting if watched.frame.shot == frame.shot], how.detect)
@@ -108,7 +108,7 @@ def _detect(tracker: BoxTracker, frames: list[Watched], detect: Detect) -> None:
     """Detect in the newest frame of a shot, and revise the boxes of those before it."""
     newest = frames[-1]
     ages = {track.number: track.missed for track in tracker.tracks}
-    for track, expected in tracker.match(detect(newest.image), newest.image):
+    for track, expected in tracker.match(detect(newest.image), newest.image, newest.number):
         if expected is None:
             _extend_back(track, frames)
         else:

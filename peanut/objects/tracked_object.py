@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from peanut.frame import Frame
-from peanut.objects.box_tracking import Track
 from peanut.objects.ownership import Appearance
+from peanut.objects.tracks import Track
 from peanut.vision.array import Array
 from peanut.vision.detection import Box
 

@@ -12,6 +12,8 @@ class Watched:
     """A frame, reduced, with what was found in it as it came."""
 
     frame: Frame
+    number: int
+    """Counted from the first frame of the stream."""
     image: Array
     """h w 3, uint8, RGB."""
     grey: Array

@@ -4,7 +4,7 @@ from peanut.weights.by_hand import add
 from peanut.weights.layouts import convert
 from peanut.weights.loading import load, names_used, network, resolve
 from peanut.weights.sources import cache_folder
-from peanut.weights.store import pull, remove, verify
+from peanut.weights.store import here, pull, remove, verify
 from peanut.weights.table import entries
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "cache_folder",
     "convert",
     "entries",
+    "here",
     "load",
     "names_used",
     "network",

@@ -60,6 +60,12 @@ def kept_at(entry: Entry, file: File) -> Path:
     return cache_folder() / "weights" / (first[:16] if len(first) == 64 else entry.name) / file.name
 
 
+def here(name: str) -> bool:
+    """Whether all files of a checkpoint are on this machine. Raises UsageError for a name that the table has not."""
+    entry = pick("weights", name, entries())
+    return all(is_here(kept_at(entry, file)) for file in entry.files)
+
+
 def record_of(kept: Path) -> dict[str, Any]:
     """What was noted when a file was verified: `sha256`, `bytes`, `source`; empty if it never was."""
     try:

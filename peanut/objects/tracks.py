@@ -5,6 +5,7 @@ and colors it agrees best (Bewley et al., Simple Online and Realtime Tracking, I
 filter and a color histogram beside the overlap).
 """
 
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 
 import attrs
@@ -25,6 +26,8 @@ MOVING_SHARE = 0.1
 """Share of a box that must move for the box to move with it."""
 PATIENCE = 25
 """Frames for which an object that is not detected is followed."""
+REMEMBERED = 32
+"""Detections that are remembered."""
 HIDDEN = 8
 """Frames without a detection after which an object may be hidden."""
 COVERED = 0.3
@@ -66,6 +69,8 @@ class Track:
     """How often it was detected."""
     missed: int = 0
     """Frames since it was detected."""
+    at: deque[int] = attrs.field(factory=lambda: deque(maxlen=REMEMBERED))
+    """The numbers of the frames in which it was detected last."""
     best: float = 0.0
     histogram: Array = attrs.field(factory=lambda: np.zeros(BINS**3))
     """The colors of the inner part of its box where it was detected."""
@@ -79,12 +84,13 @@ class Track:
         """As what it was detected most."""
         return max(self.scores, key=lambda name: self.scores[name])
 
-    def detected(self, found: Detection, image: Array) -> None:
+    def detected(self, found: Detection, image: Array, number: int) -> None:
         if self.hits:
             (x, y), (x0, y0) = centre(found.box), centre(self.seen)
             share = 0.5 / max(1, self.missed)
             self.velocity = 0.5 * self.velocity[0] + share * (x - x0), 0.5 * self.velocity[1] + share * (y - y0)
         self.seen = found.box
+        self.at.append(number)
         self.box, self.missed, self.hits = found.box, 0, self.hits + 1
         self.scores[found.label] = self.scores.get(found.label, 0.0) + found.score
         self.best = max(self.best, found.score)
@@ -123,8 +129,8 @@ class BoxTracker:
             if track.missed <= PATIENCE and intersection(track.box, frame) > 0.2 * area(track.box)
         ]
 
-    def match(self, found: Sequence[Detection], image: Array) -> list[tuple[Track, Box | None]]:
-        """Give detections to tracks; those left over begin new ones.
+    def match(self, found: Sequence[Detection], image: Array, number: int) -> list[tuple[Track, Box | None]]:
+        """Give the detections in frame `number` to tracks; those left over begin new ones.
 
         Returns the tracks that were detected, each with the box where it was expected; None for a new one.
         """
@@ -144,11 +150,11 @@ class BoxTracker:
                 tracks.remove(a)
                 detections.remove(b)
                 matched.append((self.tracks[a], self.tracks[a].box))
-                self.tracks[a].detected(found[b], image)
+                self.tracks[a].detected(found[b], image, number)
         for b in sorted(detections):
             if not any(_is_part(found[b], track) for track in self.tracks):
                 self.tracks.append(Track(next(self.numbers), found[b].box))
-                self.tracks[-1].detected(found[b], image)
+                self.tracks[-1].detected(found[b], image, number)
                 matched.append((self.tracks[-1], None))
         return matched
 
