@@ -49,8 +49,9 @@ def test_colors_with_a_name_of_their_own(name, code):
 
 
 def test_where_names_are_wrong():
-    """Kept so that the limits are known: reddish brown and olive green, magenta, a chocolate that is nearly orange."""
-    wrong = {"882D17": "red", "2B3D26": "black", "FF00FF": "purple", "D2691E": "orange", "708090": "blue"}
+    """Kept so that the limits are known: reddish brown and olive green of Kelly's, the others of CSS."""
+    wrong = {"882D17": "red", "2B3D26": "black", "FF00FF": "purple", "A52A2A": "red", "FF4500": "red"}
+    wrong |= {"D2691E": "orange", "708090": "blue"}
     assert {code: best(color_shares(rgb(code))) for code in wrong} == wrong
 
 

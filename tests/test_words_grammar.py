@@ -209,6 +209,21 @@ MEANINGS = {
     "the man with a red car": "1 person: with(1 car: red)",
     "people but not on the left": "all person: !left",
     "the man is red": "1 person: red",
+    "a man wearing a blue shirt is riding a bike": "1 person: blue, on(1 bicycle)",
+    "guy in black jacket with backpack": "1 person: black, with(1 backpack)",
+    "a girl in pink dress dancing": "1 person: pink, moving",
+    "the cup on the table next to the laptop": "1 cup: on(1 dining table: beside(1 laptop))",
+    "the white car and the red truck on the right": "1 car: white | 1 truck: red, right",
+    "the fastest moving car": "1 car: fastest, moving",
+    "the car moving fastest": "1 car: fastest",
+    "a group of people on the left": "all person: left",
+    "the pair of dogs": "2 dog",
+    "the red-coloured car in the centre": "1 car: red, middle",
+    "seven birds": "7 bird",
+    "the most left person": "1 person: leftmost",
+    "the dog running after a ball": "1 dog: running, beside(1 sports ball)",
+    "the red double decker bus": "1 bus: red",
+    "the man in the red shirt, not the one in blue": "1 person: red - 1 person: blue",
     "12 people": "12 person",
     "the man standing on the left": "1 person: still, left",
     "the man wearing the red jacket and the dog": "1 person: red | 1 dog",
@@ -248,8 +263,8 @@ REFUSED = {
     "found, as in 'the red thing'.",
     "the bicicle": "'bicicle' in 'the bicicle' is not a word that phrases know: the nearest is 'bicycle', and 'thing' "
     "is anything that was found.",
-    "the tv on the wall": "'wall' in 'the tv on the wall' is not a word that phrases know: the nearest is 'all', and "
-    "'thing' is anything that was found.",
+    "the tv on the wall": "'wall' in 'the tv on the wall' is scenery, which is not looked for: leave it out, or say "
+    "where in the picture, as in 'the car on the left'.",
     "the man the dog": f"'the' does not fit after 'the man': {PLACES_AND_MORE}'except the dog'.",
     "the man who": f"'who' does not fit after 'the man': {PLACES_AND_MORE}'except the dog'.",
     "the man in a jacket": "'jacket' in 'the man in a jacket' is worn or a part, of which only the color is seen: say "

@@ -15,7 +15,7 @@ from peanut.errors import UsageError
 from peanut.words import descriptions as desc
 from peanut.words import lexicon as lex
 from peanut.words.attributes import Attributes
-from peanut.words.inflection import forms
+from peanut.words.inflection import forms, singular
 from peanut.words.meaning import Condition, Group, Meaning, Relation, Trait
 from peanut.words.tokens import known, refuse_unknown, shortened, tokenize
 from peanut.words.vocabulary import NOUNS, Entry, Noun
@@ -125,9 +125,8 @@ class _Parser(Attributes):
                 self.at += 1
             elif found := self.get(lex.NUMBERS):
                 number = found
-            elif word in lex.EVERY:
+            elif self.take(lex.EVERY):
                 every = True
-                self.at += 1
             elif word in lex.SINGLE or word in lex.FILLERS or (word == "of" and (every or number)):
                 self.at += 1
             else:
@@ -153,6 +152,11 @@ class _Parser(Attributes):
             return UsageError(
                 f"{here!r} in {whole} is worn or a part, of which only the color is seen: say its color, as in "
                 "'the man in the red jacket', or name what it belongs to."
+            )
+        if singular(here) in lex.SCENERY:
+            return UsageError(
+                f"{here!r} in {whole} is scenery, which is not looked for: leave it out, or say where in the picture, "
+                "as in 'the car on the left'."
             )
         if here and here not in lex.WORDS:
             return refuse_unknown(here, self.words)

@@ -92,19 +92,19 @@ NARROWER = {
     ),
     "bicycle": _words("mountain bike, racing bike, tandem, tricycle"),
     "car": _words(
-        "taxi, cab, van, ambulance, roadster, station wagon, wagon, camper, hearse, minivan, jeep, suv, sedan, "
-        "limousine, limo, police car, race car, racing car, sports car, convertible, hatchback, coupe, minibus"
+        "taxi, cab, taxi cab, van, ambulance, roadster, station wagon, wagon, camper, hearse, minivan, jeep, suv, "
+        "sedan, limousine, limo, police car, race car, racing car, sports car, convertible, hatchback, coupe, minibus"
     ),
     "motorcycle": _words("scooter, moped, vespa"),
     "airplane": _words("airliner, glider, seaplane, jumbo jet, propeller plane, biplane, fighter jet, helicopter"),
-    "bus": _words("double decker, school bus"),
-    "train": _words("tram, locomotive, subway, metro, streetcar"),
+    "bus": _words("double decker, double decker bus, school bus, tour bus, city bus, trolleybus"),
+    "train": _words("tram, passenger train, freight train, locomotive, subway, metro, streetcar"),
     "truck": _words(
         "pickup, pickup truck, fire engine, fire truck, garbage truck, dump truck, trailer, bulldozer, tractor, "
         "excavator, tanker, cement mixer"
     ),
     "boat": _words(
-        "sailboat, sailing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
+        "sailboat, sailing boat, fishing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
         "gondola, barge, dinghy, raft, catamaran, trawler, steamer, tugboat, pedal boat, lifeboat, submarine"
     ),
     "bird": _words(
