@@ -220,6 +220,14 @@ MEANINGS = {
     "the pair of dogs": "2 dog",
     "the red-coloured car in the centre": "1 car: red, middle",
     "seven birds": "7 bird",
+    "the man in red and riding a bicycle": "1 person: red, on(1 bicycle)",
+    "people in red and riding bikes": "all person: red, on(all bicycle)",
+    "the people on the left holding umbrellas": "all person: left, holding(all umbrella)",
+    "people on the left walking dogs": "all person: left, beside(all dog)",
+    "flying birds and running dogs": "all bird: moving | all dog: running",
+    "the woman holding an orange and the man with the orange": "1 person: holding(1 orange) | 1 person: with(1 orange)",
+    "the man who walks to the left of the car": "1 person: walking, left of(1 car)",
+    "the person in front walking the dog": "1 person: front, beside(1 dog)",
     "the most left person": "1 person: leftmost",
     "the dog running after a ball": "1 dog: running, beside(1 sports ball)",
     "the red double decker bus": "1 bus: red",
@@ -270,7 +278,7 @@ REFUSED = {
     "the man in a jacket": "'jacket' in 'the man in a jacket' is worn or a part, of which only the color is seen: say "
     "its color, as in 'the man in the red jacket'.",
     "the hat": "'hat' in 'the hat' is worn or a part, of which only the color is seen: say its color, as in 'the man "
-    "in the red jacket', or name what it belongs to.",
+    "in the red jacket'.",
     "the old man": "'old' in 'the old man' cannot be measured: say a color, a size, a place or how it moves.",
     "the second man": "'second' in 'the second man' counts, which phrases cannot: say 'the leftmost' or 'the nearest'.",
     "the man between the cars": "'between' in 'the man between the cars' relates more than two things, which is not "

@@ -137,6 +137,12 @@ POSTURES = frozenset(form for verb in split("stand sit lie rest sleep wait stay"
 VERB_FORMS = {form: verb for verb in dict.fromkeys((*VERBS, *TRANSITIVE)) for form in forms(verb)}
 """A form -> its verb."""
 PARTICIPLES = frozenset(form for form in VERB_FORMS if form.endswith("ing"))
+ADJECTIVAL = {
+    form: VERBS[VERB_FORMS[form]]
+    for form in PARTICIPLES
+    if VERB_FORMS[form] in VERBS and VERB_FORMS[form] not in {"ride", "approach", "pass", "cross"}
+}
+"""Participles that may stand before a noun ("running dogs", not "riding bikes") -> the trait."""
 ENTRY, EXIT = (
     ", ".join(f"{way} {view}" for view in split("view, sight, the picture, the image, the scene, the frame"))
     for way in ("into", "out of")

@@ -149,10 +149,7 @@ class _Parser(Attributes):
         """What to say where a noun should stand."""
         whole, here = shortened(self.words), self.word()
         if here in desc.CLOTHES:
-            return UsageError(
-                f"{here!r} in {whole} is worn or a part, of which only the color is seen: say its color, as in "
-                "'the man in the red jacket', or name what it belongs to."
-            )
+            return self.bare_clothes()
         if singular(here) in lex.SCENERY:
             return UsageError(
                 f"{here!r} in {whole} is scenery, which is not looked for: leave it out, or say where in the picture, "
@@ -160,7 +157,7 @@ class _Parser(Attributes):
             )
         if here and here not in lex.WORDS:
             return refuse_unknown(here, self.words)
-        if self.words[self.at - 1] == "or":
+        if self.at and self.words[self.at - 1] == "or":
             return UsageError(
                 f"'or' before {here!r} in {whole} joins nouns and colors, not what they do or where they are."
             )

@@ -23,7 +23,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 SAME = {
-    "person": _words("person, human, human being, somebody, someone, individual, figure, pedestrian, passerby"),
+    "person": _words("human, human being, somebody, someone, individual, figure, pedestrian, passerby"),
     "bicycle": _words("bike, cycle, pushbike"),
     "car": _words("automobile, auto, motorcar"),
     "motorcycle": _words("motorbike, motor cycle, motor bike"),
