@@ -193,6 +193,9 @@ class Attributes(Cursor):
         found: list[str] = []
         while tail := self.find(TAILS):
             start = self.at
+            other = self.find(desc.PLACES), self.find(desc.RELATIONS)
+            if len(tail.split()) < max(len(one.split()) for one in other):
+                break
             self.at += len(tail.split())
             meant = self.word() in lex.DETERMINERS or self.starts_noun_phrase() or self.find(desc.COLORS)
             if tail in desc.BARE_TAILS and meant:

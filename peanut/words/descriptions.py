@@ -128,7 +128,7 @@ TRANSITIVE = turned(
         "in": "drive sail steer",
         "holding": "hold carry use eat drink read hug wear",
         "with": "have throw catch kick hit fly play bounce",
-        "beside": "push pull lead follow chase accompany touch walk pet feed approach pass cross",
+        "beside": "push pull drag lead follow chase accompany touch walk pet feed approach pass cross",
     }
 )
 """A verb with an object -> the relation to it."""
@@ -219,7 +219,7 @@ SCENES = frozenset(split("picture image video frame shot scene view clip"))
 RELATIONS = {
     **turned(
         {
-            "on": "on, on top of, onto, upon, astride, aboard",
+            "on": "on, on top of, on the back of, onto, upon, astride, aboard",
             "in": "in, inside, within, inside of, at the wheel of",
             "beside": "next to, beside, near, by, close to, at, along with, alongside, nearby, around, against, "
             "adjacent to, together with, over by, after",

@@ -15,10 +15,10 @@ from peanut.errors import UsageError
 from peanut.words import descriptions as desc
 from peanut.words import lexicon as lex
 from peanut.words.attributes import Attributes
-from peanut.words.inflection import forms, singular
+from peanut.words.inflection import singular
 from peanut.words.meaning import Condition, Group, Meaning, Relation, Trait
 from peanut.words.tokens import known, refuse_unknown, shortened, tokenize
-from peanut.words.vocabulary import NOUNS, Entry, Noun
+from peanut.words.vocabulary import MOVERS, NOUNS, Entry, Noun
 
 DEEPEST = 4
 """Relations inside each other ("next to the man next to the car": 2)."""
@@ -169,14 +169,13 @@ class _Parser(Attributes):
     def modifiers(self, noun: Noun, depth: int) -> list[Condition]:
         """All that is said after a noun."""
         found: list[Condition] = []
-        person = noun.labels is None or "person" in noun.labels
         said = noun.word in lex.POSTPOSED
         while self.word():
             start = self.at
             if self.goes_on():
                 self.take(lex.JOINTS)
                 self.take(lex.JOINTS)
-            if depth and not person and self.suits_a_person():
+            if depth and self.suits_the_noun_before(noun):
                 self.at = start
                 break
             marker = self.markers()
@@ -199,11 +198,15 @@ class _Parser(Attributes):
             return False
         return word not in lex.SINGLE or (word in lex.WHO and not self.starts_noun_phrase(ahead + 1))
 
-    def suits_a_person(self) -> bool:
-        """Whether what comes is said of people: "who ...", "in red", "riding ..."."""
+    def suits_the_noun_before(self, noun: Noun) -> bool:
+        """Whether what comes is not said of such a thing: "who" and "in red" of no car, "running" of no bag."""
+        if noun.labels is None or "person" in noun.labels:
+            return False
         verb = desc.VERB_FORMS.get(self.word(), "")
-        if self.word() == "who" or self.find(lex.WEARING) in forms("wear") or verb in desc.TRANSITIVE:
-            return verb not in desc.VERBS
+        if verb:
+            return verb not in desc.VERBS or verb == "ride" or not noun.labels & MOVERS
+        if self.word() == "who":
+            return True
         start = self.at
         worn = self.worn(negated=False)
         self.at = start
