@@ -81,6 +81,15 @@ def test_with_the_light_of_the_image_grays_are_gray_in_a_tint_and_in_the_dark(na
     assert best(color_shares(under(rgb(codes[name]), tint), light)) == name
 
 
+@pytest.mark.parametrize("name", ["white", "gray"])
+def test_a_strong_lamp_makes_grays_brown_unless_its_tint_is_known(name):
+    lamp, codes = (1, 0.7, 0.4), {**VIVID, "white": "F5F5F5", "gray": "888888"}
+    image = np.concatenate([rgb(code) for code in codes.values()]).repeat(20, axis=0)
+    seen = under(rgb(codes[name]), lamp)
+    assert best(color_shares(seen)) == "brown"
+    assert best(color_shares(seen, light_of(under(image, lamp), most=3))) == name
+
+
 def test_without_the_light_a_white_wall_in_the_dark_is_not_white():
     assert best(color_shares(under(rgb("F5F5F5"), 0.12))) == "gray"
 
