@@ -49,8 +49,9 @@ def test_colors_with_a_name_of_their_own(name, code):
 
 
 def test_where_names_are_wrong():
-    """Kept so that the limits are known: reddish brown and olive green, magenta, a chocolate that is nearly orange."""
-    wrong = {"882D17": "red", "2B3D26": "black", "FF00FF": "purple", "D2691E": "orange", "708090": "blue"}
+    """Kept so that the limits are known: reddish brown and olive green of Kelly's, the others of CSS."""
+    wrong = {"882D17": "red", "2B3D26": "black", "FF00FF": "purple", "A52A2A": "red", "FF4500": "red"}
+    wrong |= {"D2691E": "orange", "708090": "blue"}
     assert {code: best(color_shares(rgb(code))) for code in wrong} == wrong
 
 
@@ -78,6 +79,15 @@ def test_with_the_light_of_the_image_grays_are_gray_in_a_tint_and_in_the_dark(na
     image = np.concatenate([rgb(code) for code in codes.values()]).repeat(20, axis=0)
     light = light_of(under(image, tint), most=2)
     assert best(color_shares(under(rgb(codes[name]), tint), light)) == name
+
+
+@pytest.mark.parametrize("name", ["white", "gray"])
+def test_a_strong_lamp_makes_grays_brown_unless_its_tint_is_known(name):
+    lamp, codes = (1, 0.7, 0.4), {**VIVID, "white": "F5F5F5", "gray": "888888"}
+    image = np.concatenate([rgb(code) for code in codes.values()]).repeat(20, axis=0)
+    seen = under(rgb(codes[name]), lamp)
+    assert best(color_shares(seen)) == "brown"
+    assert best(color_shares(seen, light_of(under(image, lamp), most=3))) == name
 
 
 def test_without_the_light_a_white_wall_in_the_dark_is_not_white():

@@ -46,18 +46,24 @@ class Attributes(Cursor):
         return None
 
     def starts_noun_phrase(self, ahead: int = 0) -> bool:
-        """Whether a noun stands there, or comes after determiners and adjectives."""
+        """Whether a noun stands there, or comes after determiners and then adjectives."""
+        described = False
         for place in range(ahead, ahead + AHEAD):
             if self.noun_here(place):
                 return True
             word = self.word(place)
-            if not (word in BEFORE_NOUNS or self.find(desc.COLORS, place) or word.isdecimal()):
+            if word in lex.DETERMINERS or word.isdecimal():
+                if described:
+                    return False
+            elif word in BEFORE_NOUNS or self.find(desc.COLORS, place):
+                described = True
+            else:
                 return False
         return False
 
     def starts_bare_noun(self) -> bool:
         """Whether a noun phrase without a determiner stands there, so that "the left" before it is its adjective."""
-        return self.word() not in lex.DETERMINERS and self.starts_noun_phrase()
+        return self.word() not in lex.DETERMINERS | desc.PARTICIPLES and self.starts_noun_phrase()
 
     def adjectives(self) -> list[Quality]:
         """What stands before a noun."""
@@ -100,10 +106,7 @@ class Attributes(Cursor):
 
     def adjective(self, negated: bool) -> Quality | None:
         """A size, a place, a motion: also "running"."""
-        name = self.get(desc.ADJECTIVES)
-        if name is None and self.word() in desc.PARTICIPLES:
-            name = desc.VERBS.get(desc.VERB_FORMS[self.word()])
-            self.at += name is not None
+        name = self.get(desc.ADJECTIVES) or self.get(desc.ADJECTIVAL)
         return None if name is None else Quality((Trait(name, negated),))
 
     def quality(self, negated: bool) -> list[Condition] | None:
@@ -128,30 +131,32 @@ class Attributes(Cursor):
         return None
 
     def worn_words(self, negated: bool) -> list[Condition] | None:
-        """The colors and clothes after "in"."""
-        start, found = self.at, list[Condition]()
+        """The colors and clothes after "in"; None if a thing stands there."""
+        found: list[Condition] = []
         while True:
-            before = self.at
+            start = self.at
             if found and not self.take(lex.AND):
                 break
-            start_of_colors = self.at
+            before = self.at
             while self.word() in lex.DETERMINERS or self.word() in lex.FILLERS:
                 self.at += 1
-            one_of_it = self.at > start_of_colors
+            counted = self.at > before
             colors = self.colors(negated)
             if not found and not colors and self.word() in desc.CLOTHES:
-                self.refuse_clothes()
-            dressed = bool(self.take(desc.CLOTHES)) if colors else False
-            thing = not dressed and (self.starts_noun_phrase() or (one_of_it and look_up(self.words[self.at - 1])))
-            if not colors or thing:
-                self.at = before
+                raise self.bare_clothes()
+            if not colors or not (self.take(desc.CLOTHES) or self.is_color_alone(counted)):
+                self.at = start
                 break
             found += colors.conditions(either=False)
-        self.at = self.at if found else start
         return found or None
 
-    def refuse_clothes(self) -> None:
-        raise UsageError(
+    def is_color_alone(self, counted: bool) -> bool:
+        """Whether the color before is meant by itself ("in red"), not as a thing ("with an orange", "in red cars")."""
+        return not self.starts_noun_phrase() and not (counted and look_up(self.words[self.at - 1]))
+
+    def bare_clothes(self) -> UsageError:
+        """What to say of clothes without a color."""
+        return UsageError(
             f"{self.word()!r} in {shortened(self.words)} is worn or a part, of which only the color is seen: say its "
             "color, as in 'the man in the red jacket'."
         )
@@ -188,6 +193,9 @@ class Attributes(Cursor):
         found: list[str] = []
         while tail := self.find(TAILS):
             start = self.at
+            other = self.find(desc.PLACES), self.find(desc.RELATIONS)
+            if len(tail.split()) < max(len(one.split()) for one in other):
+                break
             self.at += len(tail.split())
             meant = self.word() in lex.DETERMINERS or self.starts_noun_phrase() or self.find(desc.COLORS)
             if tail in desc.BARE_TAILS and meant:
@@ -201,4 +209,4 @@ class Attributes(Cursor):
 
 
 TAILS = {**desc.TAILS, **desc.ADVERBS}
-BEFORE_NOUNS = frozenset(desc.ADJECTIVES) | desc.PARTICIPLES | lex.DETERMINERS | lex.FILLERS
+BEFORE_NOUNS = frozenset({*desc.ADJECTIVES, *desc.ADJECTIVAL, *lex.FILLERS})

@@ -105,9 +105,8 @@ def _choose_group(group: Group, candidates: Sequence[Candidate], bonus: list[flo
     near = near if len(set(near) - set(good)) else []
     for n in near:
         reasons[n].append("equally good, larger" if n in good else "equally good, not the largest")
-    return _Scored(
-        scores, reasons, [n in good for n in range(len(scores))], [n in near for n in range(len(scores))]
-    )  # fmt: skip
+    places = range(len(scores))
+    return _Scored(scores, reasons, [n in good for n in places], [n in near for n in places])
 
 
 def _compares(condition: Condition, group: Group) -> bool:

@@ -4,8 +4,8 @@ The names are the eleven basic color terms of Berlin and Kay (Basic Color Terms,
 (Ottosson, 2020; also in CSS Color 4): lightness L, hue h, and saturation s = chroma / L. Light falls on a thing by a
 factor, Oklab takes cube roots of what is linear in light, so that a factor cancels out of h and s: shade changes L
 alone. The limits of the regions are ours: drawn by hand so that the sRGB values that CSS gives its color keywords,
-and those commonly given for the 22 colors of Kelly (1965), centroids of ISCC-NBS, lie where their names say.
-No survey of people stands behind them.
+and those commonly given for the 22 colors of Kelly (1965), centroids of ISCC-NBS, lie where their names say; the few
+that do not are in `tests/test_words_colors.py`. No survey of people stands behind them.
 """
 
 from functools import cache

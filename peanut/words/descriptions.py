@@ -74,8 +74,8 @@ ADJECTIVES = turned(
         "widest": "wide widest broad broadest long longest",
         "left": "left, left-hand, left hand",
         "right": "right, right-hand, right hand",
-        "leftmost": "leftmost, left-most, far left",
-        "rightmost": "rightmost, right-most, far right",
+        "leftmost": "leftmost, left-most, left most, most left, far left",
+        "rightmost": "rightmost, right-most, right most, most right, far right",
         "top": "top upper",
         "topmost": "topmost uppermost",
         "bottom": "bottom lower",
@@ -94,7 +94,15 @@ ADJECTIVES = turned(
     }
 )
 """Before the noun, or after "is"."""
-ADVERBS = turned({"fast": "fast, quickly, rapidly, at speed", "slow": "slow slowly", "still": "still"})
+ADVERBS = turned(
+    {
+        "fast": "fast, quickly, rapidly, at speed",
+        "slow": "slow slowly",
+        "still": "still",
+        "fastest": "fastest, the fastest",
+        "slowest": "slowest, the slowest",
+    }
+)
 """After a verb of motion."""
 
 GO = "moving"
@@ -120,7 +128,7 @@ TRANSITIVE = turned(
         "in": "drive sail steer",
         "holding": "hold carry use eat drink read hug wear",
         "with": "have throw catch kick hit fly play bounce",
-        "beside": "push pull lead follow chase accompany touch walk pet feed approach pass",
+        "beside": "push pull drag lead follow chase accompany touch walk pet feed approach pass cross",
     }
 )
 """A verb with an object -> the relation to it."""
@@ -129,6 +137,12 @@ POSTURES = frozenset(form for verb in split("stand sit lie rest sleep wait stay"
 VERB_FORMS = {form: verb for verb in dict.fromkeys((*VERBS, *TRANSITIVE)) for form in forms(verb)}
 """A form -> its verb."""
 PARTICIPLES = frozenset(form for form in VERB_FORMS if form.endswith("ing"))
+ADJECTIVAL = {
+    form: VERBS[VERB_FORMS[form]]
+    for form in PARTICIPLES
+    if VERB_FORMS[form] in VERBS and VERB_FORMS[form] not in {"ride", "approach", "pass", "cross"}
+}
+"""Participles that may stand before a noun ("running dogs", not "riding bikes") -> the trait."""
 ENTRY, EXIT = (
     ", ".join(f"{way} {view}" for view in split("view, sight, the picture, the image, the scene, the frame"))
     for way in ("into", "out of")
@@ -205,10 +219,10 @@ SCENES = frozenset(split("picture image video frame shot scene view clip"))
 RELATIONS = {
     **turned(
         {
-            "on": "on, on top of, onto, upon, astride, aboard",
+            "on": "on, on top of, on the back of, onto, upon, astride, aboard",
             "in": "in, inside, within, inside of, at the wheel of",
             "beside": "next to, beside, near, by, close to, at, along with, alongside, nearby, around, against, "
-            "adjacent to, together with, over by",
+            "adjacent to, together with, over by, after",
             "far from": "far from, away from, far away from",
             "closest to": "closest to, nearest to, nearest",
             "with": "with",

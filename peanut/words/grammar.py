@@ -15,10 +15,10 @@ from peanut.errors import UsageError
 from peanut.words import descriptions as desc
 from peanut.words import lexicon as lex
 from peanut.words.attributes import Attributes
-from peanut.words.inflection import forms
+from peanut.words.inflection import singular
 from peanut.words.meaning import Condition, Group, Meaning, Relation, Trait
 from peanut.words.tokens import known, refuse_unknown, shortened, tokenize
-from peanut.words.vocabulary import NOUNS, Entry, Noun
+from peanut.words.vocabulary import MOVERS, NOUNS, Entry, Noun
 
 DEEPEST = 4
 """Relations inside each other ("next to the man next to the car": 2)."""
@@ -125,9 +125,8 @@ class _Parser(Attributes):
                 self.at += 1
             elif found := self.get(lex.NUMBERS):
                 number = found
-            elif word in lex.EVERY:
+            elif self.take(lex.EVERY):
                 every = True
-                self.at += 1
             elif word in lex.SINGLE or word in lex.FILLERS or (word == "of" and (every or number)):
                 self.at += 1
             else:
@@ -150,13 +149,15 @@ class _Parser(Attributes):
         """What to say where a noun should stand."""
         whole, here = shortened(self.words), self.word()
         if here in desc.CLOTHES:
+            return self.bare_clothes()
+        if singular(here) in lex.SCENERY:
             return UsageError(
-                f"{here!r} in {whole} is worn or a part, of which only the color is seen: say its color, as in "
-                "'the man in the red jacket', or name what it belongs to."
+                f"{here!r} in {whole} is scenery, which is not looked for: leave it out, or say where in the picture, "
+                "as in 'the car on the left'."
             )
         if here and here not in lex.WORDS:
             return refuse_unknown(here, self.words)
-        if self.words[self.at - 1] == "or":
+        if self.at and self.words[self.at - 1] == "or":
             return UsageError(
                 f"'or' before {here!r} in {whole} joins nouns and colors, not what they do or where they are."
             )
@@ -168,14 +169,13 @@ class _Parser(Attributes):
     def modifiers(self, noun: Noun, depth: int) -> list[Condition]:
         """All that is said after a noun."""
         found: list[Condition] = []
-        person = noun.labels is None or "person" in noun.labels
         said = noun.word in lex.POSTPOSED
         while self.word():
             start = self.at
             if self.goes_on():
                 self.take(lex.JOINTS)
                 self.take(lex.JOINTS)
-            if depth and not person and self.suits_a_person():
+            if depth and self.suits_the_noun_before(noun):
                 self.at = start
                 break
             marker = self.markers()
@@ -198,11 +198,15 @@ class _Parser(Attributes):
             return False
         return word not in lex.SINGLE or (word in lex.WHO and not self.starts_noun_phrase(ahead + 1))
 
-    def suits_a_person(self) -> bool:
-        """Whether what comes is said of people: "who ...", "in red", "riding ..."."""
+    def suits_the_noun_before(self, noun: Noun) -> bool:
+        """Whether what comes is not said of such a thing: "who" and "in red" of no car, "running" of no bag."""
+        if noun.labels is None or "person" in noun.labels:
+            return False
         verb = desc.VERB_FORMS.get(self.word(), "")
-        if self.word() == "who" or self.find(lex.WEARING) in forms("wear") or verb in desc.TRANSITIVE:
-            return verb not in desc.VERBS
+        if verb:
+            return verb not in desc.VERBS or verb == "ride" or not noun.labels & MOVERS
+        if self.word() == "who":
+            return True
         start = self.at
         worn = self.worn(negated=False)
         self.at = start

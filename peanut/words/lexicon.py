@@ -4,51 +4,39 @@ from peanut.words import descriptions as desc
 from peanut.words.descriptions import split
 from peanut.words.inflection import forms
 
-SPELLINGS = {
-    "isn't": "is not",
-    "aren't": "are not",
-    "wasn't": "was not",
-    "doesn't": "does not",
-    "don't": "do not",
-    "didn't": "did not",
-    "who's": "who is",
-    "that's": "that is",
-    "which's": "which is",
-    "it's": "it is",
-    "isnt": "is not",
-    "doesnt": "does not",
-    "dont": "do not",
-    "arent": "are not",
-    "cannot": "does not",
-    "grey": "gray",
-    "colo" + "ur": "color",
-    "colo" + "ured": "colored",
-    "centre": "center",
-    "&": "and",
-    "greyish": "gray",
-    "pyjamas": "pajamas",
-    "non": "not",
-}
+SPELLINGS = desc.turned(
+    {
+        "is not": "isn't isnt",
+        "are not": "aren't arent",
+        "was not": "wasn't",
+        "does not": "doesn't doesnt cannot",
+        "do not": "don't dont",
+        "did not": "didn't",
+        "who is": "who's",
+        "that is": "that's",
+        "it is": "it's",
+        "gray": "grey greyish",
+        "center": "centre",
+        "pajamas": "pyjamas",
+        "and": "&",
+        "not": "non",
+    }
+)
 """A word -> the words that it is read as."""
-NUMBERS = {
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "both": 2,
-    "a pair of": 2,
-    "a couple of": 2,
-    "a dozen": 12,
-}
+COUNTED = (
+    "one",
+    "two, both, a pair of, the pair of, a couple of, the couple of",
+    *split("three four five six seven eight nine ten"),
+)
+NUMBERS = {word: number for number, words in enumerate(COUNTED, start=1) for word in split(words)}
 SINGLE = frozenset(split("the a an this that another single his her its their my our"))
 """Determiners that leave the number to the noun."""
-EVERY = frozenset(split("all every each any several some many these those whatever"))
+EVERY = frozenset(
+    split(
+        "all, every, each, any, several, some, many, these, those, whatever, a group of, the group of, a bunch of, "
+        "lots of, a lot of, a number of"
+    )
+)
 """Determiners that mean all."""
 DETERMINERS = SINGLE | EVERY | frozenset(NUMBERS)
 FILLERS = frozenset(split("very really quite just only bright please also then"))
@@ -85,7 +73,11 @@ UNSEEN = {
             "keep": "keep",
         }
     ),
-    **{form: "do" for verb in split("talk speak smile laugh look watch sing cry think") for form in forms(verb)},
+    **{
+        form: "do"
+        for verb in split("talk speak smile laugh look watch sing cry think face point")
+        for form in forms(verb)
+    },
 }
 del UNSEEN["looks"]
 WHY_UNSEEN = {
@@ -97,6 +89,14 @@ WHY_UNSEEN = {
     "do": "cannot be measured: say how it moves, where it is or what it is next to",
 }
 """Words that are known and not understood -> why."""
+SCENERY = frozenset(
+    split(
+        "road street sidewalk pavement path floor ground grass field lawn beach sand snow ice water sea lake river "
+        "pool sky cloud wall building house door window room kitchen stage court pitch tree forest bush stairs fence "
+        "gate bridge mountain hill rock sun shadow background"
+    )
+)
+"""What the detector does not look for."""
 
 
 def _all_words() -> frozenset[str]:
@@ -119,7 +119,7 @@ def _all_words() -> frozenset[str]:
             ALL_BUT,
         ),
         *(UNSEEN, desc.COLORS, desc.CLOTHES, desc.ADJECTIVES, desc.ADVERBS, desc.VERB_FORMS, desc.TAILS),
-        *(desc.PLACES, desc.SCENES, desc.RELATIONS, desc.SIDES),
+        *(SCENERY, desc.PLACES, desc.SCENES, desc.RELATIONS, desc.SIDES),
     )
     return frozenset(word for table in tables for key in table for word in key.split())
 

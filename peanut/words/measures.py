@@ -68,6 +68,11 @@ def across(one: Candidate) -> float:
     return (one.box[0] + one.box[2]) / 2 / one.size[1]
 
 
+def off_center(one: Candidate) -> float:
+    """How far the middle of its box lies from the middle of the image, across, 0 to 0.5."""
+    return abs(across(one) - 0.5)
+
+
 def down(one: Candidate) -> float:
     """The middle of its box, 0 at the top of the image and 1 at the bottom."""
     return (one.box[1] + one.box[3]) / 2 / one.size[0]
@@ -174,36 +179,46 @@ def width_seen(one: Candidate) -> str:
 def _way(x: int, y: int, name: str) -> Measure:
     return Measure(
         lambda one: ramp(towards(one, x, y), *WAY), way_seen, f"moves {name}",
-        "mean velocity against the background that way, less half of that across it",
+        f"mean velocity that way, less half of that across it: {span(WAY)}",
     )  # fmt: skip
 
 
-def _side(value: Callable[[Candidate], float], low: float, high: float, seen: Callable[[Candidate], str], says: str,
-          how: str, rank: str = "") -> Measure:  # fmt: skip
-    return Measure(lambda one: ramp(value(one), low, high), seen, says, how, rank)
+def _place(value: Callable[[Candidate], float], limits: tuple[float, float], seen: Callable[[Candidate], str],
+           says: str, how: str, rank: str) -> Measure:  # fmt: skip
+    return Measure(lambda one: ramp(value(one), *limits), seen, says, f"{how}: {span(limits)}", rank)
 
 
-BOX_X, BOX_Y = "the middle of its box, across", "the middle of its box, from the top"
-BOX_FOOT = "the lower edge of its box: lower is nearer, as on level ground"
-SPEED = "mean speed against the background"
+def span(limits: tuple[float, float]) -> str:
+    """The limits of a ramp in words."""
+    return f"0 at {limits[0]:g}, 1 at {limits[1]:g}"
+
+
+BOX_X, BOX_Y = "middle of its box across, 0 left to 1 right", "middle of its box, 0 top to 1 bottom"
+FOOT = "lower edge of its box, 0 top to 1 bottom (lower is nearer, as on level ground)"
+CENTER = "distance of its middle across from the middle of the image"
+SPEED = "mean speed in image widths per second"
+GAIT = f"of a person, if it moves: mean speed in its own heights per second, {span(RUNNING)}"
 TRAITS = {
-    "moving": Measure(moving, speed_seen, "moves", SPEED),
-    "still": Measure(lambda one: 1 - moving(one), speed_seen, "stands still", SPEED),
-    "fast": Measure(lambda one: ramp(one.speed, *FAST), speed_seen, "moves fast", SPEED, "fastest"),
+    "moving": Measure(moving, speed_seen, "moves", f"{SPEED}: {span(MOVING)}"),
+    "still": Measure(lambda one: 1 - moving(one), speed_seen, "stands still", "1 less the degree of moving"),
+    "fast": Measure(lambda one: ramp(one.speed, *FAST), speed_seen, "moves fast", f"{SPEED}: {span(FAST)}", "fastest"),
     "slow": Measure(
-        lambda one: moving(one) * (1 - ramp(one.speed, *FAST)), speed_seen, "moves slowly", SPEED, "slowest"
+        lambda one: moving(one) * (1 - ramp(one.speed, *FAST)), speed_seen, "moves slowly", "moves, and not fast",
+        "slowest",
     ),
-    "running": Measure(running, gait_seen, "runs", "mean speed in its own heights; of what is no person: moves"),
-    "walking": Measure(walking, gait_seen, "walks", "mean speed in its own heights; of what is no person: moves"),
+    "running": Measure(running, gait_seen, "runs", f"{GAIT}; of anything else: moves"),
+    "walking": Measure(walking, gait_seen, "walks", "of a person: moves, and does not run; of anything else: moves"),
     "leftwards": _way(-1, 0, "left"),
     "rightwards": _way(1, 0, "right"),
     "upwards": _way(0, -1, "up"),
     "downwards": _way(0, 1, "down"),
     "towards": Measure(
-        lambda one: ramp(one.growth, *GROWTH), growth_seen, "comes nearer", "how fast its height grows"
+        lambda one: ramp(one.growth, *GROWTH), growth_seen, "comes nearer",
+        f"growth of its height per second: {span(GROWTH)}",
     ),
     "away": Measure(
-        lambda one: ramp(-one.growth, *GROWTH), growth_seen, "goes away from the camera", "how fast its height shrinks"
+        lambda one: ramp(-one.growth, *GROWTH), growth_seen, "goes away from the camera",
+        f"shrinking of its height per second: {span(GROWTH)}",
     ),
     "enters": Measure(
         lambda one: float(one.entered), lambda one: "came in" if one.entered else "was there from the start",
@@ -213,15 +228,13 @@ TRAITS = {
         lambda one: float(one.left), lambda one: "went out" if one.left else "was not seen to go out",
         "leaves the picture", "whether it was seen to go out",
     ),
-    "left": _side(across, 0.6, 0.35, place_seen, "on the left of the picture", BOX_X, "leftmost"),
-    "right": _side(across, 0.4, 0.65, place_seen, "on the right of the picture", BOX_X, "rightmost"),
-    "top": _side(down, 0.6, 0.35, level_seen, "at the top of the picture", BOX_Y, "topmost"),
-    "bottom": _side(down, 0.4, 0.65, level_seen, "at the bottom of the picture", BOX_Y, "bottommost"),
-    "middle": _side(
-        lambda one: abs(across(one) - 0.5), 0.35, 0.1, place_seen, "in the middle of the picture", BOX_X, "central"
-    ),
-    "front": _side(foot, 0.4, 0.8, foot_seen, "in front", BOX_FOOT, "nearest"),
-    "back": _side(foot, 0.9, 0.6, foot_seen, "in the background", BOX_FOOT, "farthest"),
+    "left": _place(across, (0.6, 0.35), place_seen, "on the left of the picture", BOX_X, "leftmost"),
+    "right": _place(across, (0.4, 0.65), place_seen, "on the right of the picture", BOX_X, "rightmost"),
+    "top": _place(down, (0.6, 0.35), level_seen, "at the top of the picture", BOX_Y, "topmost"),
+    "bottom": _place(down, (0.4, 0.65), level_seen, "at the bottom of the picture", BOX_Y, "bottommost"),
+    "middle": _place(off_center, (0.35, 0.1), place_seen, "in the middle of the picture", CENTER, "central"),
+    "front": _place(foot, (0.4, 0.8), foot_seen, "in front", FOOT, "nearest"),
+    "back": _place(foot, (0.9, 0.6), foot_seen, "in the background", FOOT, "farthest"),
 }  # fmt: skip
 """What is measured on one object."""
 RANKS = {
@@ -240,9 +253,9 @@ RANKS = {
     "rightmost": Rank(across, place_seen, "the rightmost", BOX_X),
     "topmost": Rank(down, level_seen, "the topmost", BOX_Y, least=True),
     "bottommost": Rank(down, level_seen, "the bottommost", BOX_Y),
-    "central": Rank(lambda one: abs(across(one) - 0.5), place_seen, "the most central", BOX_X, least=True),
-    "nearest": Rank(foot, foot_seen, "the nearest", BOX_FOOT),
-    "farthest": Rank(foot, foot_seen, "the farthest", BOX_FOOT, least=True),
+    "central": Rank(off_center, place_seen, "the most central", CENTER, least=True),
+    "nearest": Rank(foot, foot_seen, "the nearest", FOOT),
+    "farthest": Rank(foot, foot_seen, "the farthest", FOOT, least=True),
 }  # fmt: skip
 """By what objects of one kind are compared."""
 

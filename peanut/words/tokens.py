@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from peanut.errors import UsageError
 from peanut.words.inflection import singular
-from peanut.words.lexicon import LONGEST, SPELLINGS, WORDS
+from peanut.words.lexicon import LONGEST, SCENERY, SPELLINGS, WORDS
 from peanut.words.vocabulary import NOUNS
 
 T = TypeVar("T")
@@ -16,6 +16,7 @@ TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|,|[^\s.!?\"';:()]")
 SHOWN = 60
 """Characters of a phrase that an error shows."""
 NOUN_WORDS = frozenset(word for noun in NOUNS for word in noun.split())
+THINGS_SEEN_OR_NOT = NOUN_WORDS | SCENERY
 MOST_DIGITS = 2
 """Of a number written in digits."""
 
@@ -27,7 +28,7 @@ def tokenize(text: str) -> list[str]:
     ['the', 'man', 'who', 'is', 'not', 'in', 'the', 'not', 'red', 'car', ',', 'please']
     """
     words: list[str] = []
-    for word in TOKEN.findall(text.lower().replace("’", "'")):
+    for word in TOKEN.findall(text.lower().replace("’", "'").replace("olour", "olor")):
         parts = [word] if known(word) else word.split("-")
         words += [piece for part in parts for piece in SPELLINGS.get(part, part).split()]
     return words
@@ -37,7 +38,7 @@ def known(word: str) -> bool:
     """Whether a word stands in any table."""
     if word.isdecimal():
         return word.isascii() and len(word) <= MOST_DIGITS and int(word) > 0
-    return word in WORDS or word in SPELLINGS or word in NOUN_WORDS or singular(word) in NOUN_WORDS
+    return word in WORDS or word in SPELLINGS or word in NOUN_WORDS or singular(word) in THINGS_SEEN_OR_NOT
 
 
 def shortened(words: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 SAME = {
-    "person": _words("person, human, human being, somebody, someone, individual, figure, pedestrian, passerby"),
+    "person": _words("human, human being, somebody, someone, individual, figure, pedestrian, passerby"),
     "bicycle": _words("bike, cycle, pushbike"),
     "car": _words("automobile, auto, motorcar"),
     "motorcycle": _words("motorbike, motor cycle, motor bike"),
@@ -86,25 +86,25 @@ NARROWER = {
         "cleaner, acrobat, sailor, pilot, postman, mailman, courier, deliveryman, butcher, baker, clerk, cashier, "
         "mother, father, mom, dad, grandmother, grandfather, parent, son, daughter, brother, sister, wife, husband, "
         "boyfriend, girlfriend, beggar, thief, intruder, suspect, coach driver, wrestler, gymnast, "
-        "sprinter, scooter rider, parachutist, paraglider, kayaker, rower, trumpeter, clown, santa claus, mannequin, "
+        "sprinter, scooter rider, parachutist, paraglider, kayaker, rower, trumpeter, clown, mannequin, "
         "lifeguard, bodyguard, paramedic, "
         "stranger, neighbor, bride, groom, rollerblader, musician, guitarist, golfer, climber, juggler, vendor"
     ),
     "bicycle": _words("mountain bike, racing bike, tandem, tricycle"),
     "car": _words(
-        "taxi, cab, van, ambulance, roadster, station wagon, wagon, camper, hearse, minivan, jeep, suv, sedan, "
-        "limousine, limo, police car, race car, racing car, sports car, convertible, hatchback, coupe, minibus"
+        "taxi, cab, taxi cab, van, ambulance, roadster, station wagon, wagon, camper, hearse, minivan, jeep, suv, "
+        "sedan, limousine, limo, police car, race car, racing car, sports car, convertible, hatchback, coupe, minibus"
     ),
     "motorcycle": _words("scooter, moped, vespa"),
     "airplane": _words("airliner, glider, seaplane, jumbo jet, propeller plane, biplane, fighter jet, helicopter"),
-    "bus": _words("double decker, school bus"),
-    "train": _words("tram, locomotive, subway, metro, streetcar"),
+    "bus": _words("double decker, double decker bus, school bus, tour bus, city bus, trolleybus"),
+    "train": _words("tram, passenger train, freight train, locomotive, subway, metro, streetcar"),
     "truck": _words(
         "pickup, pickup truck, fire engine, fire truck, garbage truck, dump truck, trailer, bulldozer, tractor, "
         "excavator, tanker, cement mixer"
     ),
     "boat": _words(
-        "sailboat, sailing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
+        "sailboat, sailing boat, fishing boat, rowboat, rowing boat, motorboat, speedboat, yacht, canoe, kayak, ferry, "
         "gondola, barge, dinghy, raft, catamaran, trawler, steamer, tugboat, pedal boat, lifeboat, submarine"
     ),
     "bird": _words(
@@ -169,11 +169,13 @@ GROUPS = {
     "sign": ("stop sign",),
 }
 """A noun for several classes."""
+MOVERS = frozenset({"person", *GROUPS["vehicle"], *GROUPS["animal"]})
+"""Classes that move by themselves: "the man with the bag running left" has a running man."""
 THINGS = frozenset(
     _words("thing, object, item, stuff, everything, anything, something, it, one, ones, those, these, them, they")
 )
 """Anything that was found: also what only moves and has no name."""
-PEOPLE = {**dict.fromkeys(_words("crowd, everyone, everybody, anyone, anybody, folk")), "couple": 2}
+PEOPLE = {**dict.fromkeys(_words("crowd, everyone, everybody, anyone, anybody, whoever, folk")), "couple": 2}
 """More words for persons, and how many of them they mean; None: all."""
 ALL = frozenset(
     _words(
