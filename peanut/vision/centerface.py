@@ -12,6 +12,8 @@ STRIDE = 4
 """Pixels of the image by cell of the network's outputs."""
 MULTIPLE = 32
 """What the sides of its input must be multiples of."""
+LEAST = 64
+"""What its sides must be at least: OpenCV before 5 computes wrongly at the 32 that the published file tells."""
 SEEN_BEST = 24
 """Height in pixels from which on a face is found well; measured: docs/faces.md."""
 SHORT_SIDE = 720
@@ -32,7 +34,7 @@ class FaceDetector:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
-        self._networks = {(MULTIPLE, MULTIPLE): cv2.dnn.readNetFromONNX(self._path)}
+        self._networks = {(LEAST, LEAST): cv2.dnn.readNetFromONNX(self._path)}
 
     def detect(self, image: Array, min_score: float, scale: float = 1.0) -> list[Detection]:
         """The faces of an image, best first, with the label "face"; boxes may reach over its edges.
@@ -54,7 +56,8 @@ class FaceDetector:
             how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             image = cv2.resize(image, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=how)
         high, wide = image.shape[:2]
-        padded = cv2.copyMakeBorder(image, 0, -high % MULTIPLE, 0, -wide % MULTIPLE, cv2.BORDER_CONSTANT)
+        below, right = (max(LEAST - side, -side % MULTIPLE) for side in (high, wide))
+        padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
         network = self._network_for(padded.shape[:2])
         network.setInput(cv2.dnn.blobFromImage(padded))
         heat, scales, offsets, _ = network.forward(network.getUnconnectedOutLayersNames())  # the last are landmarks
