@@ -108,6 +108,19 @@ def test_no_face_crosses_a_cut(portrait):
 
 
 @pytest.mark.slow
+def test_two_faces_that_cross_are_both_covered(network):
+    first, second = fetched(portraits.astronaut), fetched(portraits.admiral)
+    poses = [(Pose(60 + 3 * t, 110, 55), Pose(260 - 3 * t, 125, 50)) for t in range(70)]
+    frames, truths = [], []
+    for index, (behind, before) in enumerate(poses):
+        (frame,), (hidden,) = drawn(first, [behind])
+        (frame,), (truth,) = drawn(second, [before], background=frame.numpy())
+        frames.append(attrs.evolve(frame, index=index, time=Fraction(index, 25)))
+        truths.append((hidden & ~cv2.dilate(truth.astype(np.uint8), np.ones((25, 25))).astype(bool)) | truth)
+    assert covered(masks(frames), truths) >= 0.99
+
+
+@pytest.mark.slow
 def test_nothing_is_masked_where_there_is_no_face(bikes, network):
     """Shots of streets and legs; those with a man's and a cyclist's face are left out."""
     frames = [frame for frame in peanut.read(bikes) if frame.shot in (0, 3, 4, 5)]
