@@ -11,7 +11,7 @@ from peanut.objects.tracked_object import Labels, TrackedObject
 from peanut.objects.tracks import PATIENCE, Track, likeness
 from peanut.objects.watched import Watched
 from peanut.vision.array import Array
-from peanut.vision.detection import Box, area, cropped, distance, inner_part, wider
+from peanut.vision.detection import Box, area, cropped, distance, inner_part, intersection, wider
 from peanut.vision.optical_flow import grid, sample
 
 SURE = 0.6
@@ -38,11 +38,15 @@ SAME_GREY = 12
 """Grey levels up to which a pixel shows the same as in the frame before."""
 NEAR = 0.1
 """How much wider the box of an object is in which parts of it are looked for, as a share of its sides."""
+SMALL = 0.1
+"""Share of the box of an object up to which a piece of it may lie twice as far outside."""
 TOGETHER = 6
 """Frames after which two pieces that were never apart are one."""
 PART = 0.6
 """Share of an object up to which a part of it outside its box is one."""
-SAME_MOTION = 1.0
+GOES = 0.5
+"""Share of its own size that a piece must go to be an object."""
+SAME_MOTION = 1.5
 """Pixels per frame up to which the motion of two pieces is the same."""
 COMMON_COLORS = 0.4
 """Share of the colors that two sights of one object have in common at least."""
@@ -70,10 +74,11 @@ class Labeler:
         carried = sample(self.before.astype(np.float32), at, nearest=True, padding="zeros").astype(np.int32)
         bins = color_bins(watched.image)
         named = self._named(watched, carried, moving, bins, tracks)
-        boxes = self._around(carried) | named
+        around = self._around(carried)
+        boxes = around | {number: _reaching(box, around.get(number, box)) for number, box in named.items()}
         known = {number: self._object(number).appearance for number in boxes}
         labels = assign(moving, carried, boxes, known, bins, watched.flow)
-        self._claim(labels, moving, bins)
+        self._claim(labels, moving, bins, named)
         same = cv2.absdiff(sample(self.grey, at), watched.grey) < SAME_GREY
         there = {n: box for n, box in named.items() if self._is_detected(n, watched.number)}
         standing = {n for n, box in there.items() if self._stand(labels, n, box, carried, same, watched)}
@@ -138,8 +143,8 @@ class Labeler:
         return best if best is not None and alike[best] > COMMON_COLORS else None
 
     def _lost_piece(self, box: Box, colors: Array) -> int | None:
-        """The object without a name that comes back: of the same colors, not far away."""
-        alike = {one.number: likeness(one.appearance.colors, colors) for one in self._hidden(box) if one.label is None}
+        """The object that comes back without being detected: of the same colors, not far away."""
+        alike = {one.number: likeness(one.appearance.colors, colors) for one in self._hidden(box)}
         best = max(alike, key=lambda number: alike[number], default=None)
         return best if best is not None and alike[best] > COMMON_COLORS else None
 
@@ -151,8 +156,8 @@ class Labeler:
             if one.hidden(self.frames) and gone <= PATIENCE and near:
                 yield one
 
-    def _claim(self, labels: Array, moving: Array, bins: Array) -> None:
-        """What moves and belongs to no object known: a piece of its neighbor if it is small, else a new object."""
+    def _claim(self, labels: Array, moving: Array, bins: Array, named: Mapping[int, Box]) -> None:
+        """What moves and fits no object known: a piece of what it is inside or touches, else a new object."""
         count, pieces, stats, _ = cv2.connectedComponentsWithStats((moving & (labels == 0)).view(np.uint8))
         for piece in range(1, count):
             x, y, w, h, pixels = stats[piece].tolist()
@@ -164,29 +169,42 @@ class Labeler:
             if neighbor and pixels < PIECE * np.count_nonzero(labels == neighbor):
                 labels[near][inside] = neighbor
             elif pixels >= LEAST_AREA * labels.size:
-                colors = _histogram(bins[near][inside])
-                number = self._lost_piece((x, y, x + w, y + h), colors) or next(self.numbers)
-                labels[near][inside] = self._object(number).number
+                box = (float(x), float(y), float(x + w), float(y + h))
+                number = self._around_it(box, named) or self._lost_piece(box, _histogram(bins[near][inside]))
+                labels[near][inside] = self._object(number or next(self.numbers)).number
+
+    def _around_it(self, box: Box, named: Mapping[int, Box]) -> int | None:
+        """The smallest of the detected objects that move and around whose inside a piece lies."""
+        around = [
+            (area(other), number)
+            for number, other in named.items()
+            if intersection(box, wider(other, NEAR if area(box) > SMALL * area(other) else 2 * NEAR))
+            > WITHIN * area(box)
+            and (self.objects[number].appearance.fill or 0) > FILLED
+        ]
+        return min(around)[1] if around else None
 
     def _merge(self, labels: Array, named: Mapping[int, Box]) -> None:
-        """What has no name, and was never seen apart from something that has one, is a part of it.
+        """What has no name, and stays beside something that has one, is a part of it.
 
-        If it lies in its box, or moves as it does.
+        If it lies in its box and moves as it does, or goes nowhere by itself; of what was never seen apart it is enough
+        to lie there or to move so.
         """
         for number in [n for n in np.unique(labels[labels > 0]).tolist() if self.objects[n].label is None]:
             piece, owned = self.objects[number], labels == number
             neighbor = _neighbor(labels, owned, named)
             piece.apart = piece.apart or not neighbor or piece.beside not in (0, neighbor)
-            if piece.apart:
+            piece.together = piece.together + 1 if neighbor and piece.beside in (0, neighbor) else 0
+            piece.beside = neighbor
+            if piece.together < TOGETHER:
                 continue
-            piece.beside, piece.together = neighbor, piece.together + 1
             whole = self.objects[neighbor]
-            inside = np.count_nonzero(owned[cropped(wider(named[neighbor], NEAR), labels.shape)]) / np.count_nonzero(
-                owned
-            )
+            box = wider(named[neighbor], NEAR)
+            inside = np.count_nonzero(owned[cropped(box, labels.shape)]) > WITHIN * np.count_nonzero(owned)
             small = piece.area / piece.frames < PART * whole.area / whole.frames
-            alike = np.linalg.norm(piece.way / piece.frames - whole.way / whole.frames) * labels.shape[1] < SAME_MOTION
-            if piece.together >= TOGETHER and (inside > WITHIN or (small and alike)):
+            alike = np.linalg.norm(piece.velocity - whole.velocity) < SAME_MOTION
+            goes = np.linalg.norm(piece.way) * labels.shape[1] > GOES * owned.sum() ** 0.5
+            if (inside and alike) or (small and not goes) or (not piece.apart and (inside or (small and alike))):
                 labels[owned] = neighbor
                 self.same[number] = neighbor
 
@@ -222,10 +240,20 @@ def _histogram(bins: Array) -> Array:
     return np.bincount(bins, minlength=BINS**3).astype(np.float32) / max(1, len(bins))
 
 
-def _neighbor(labels: Array, owned: Array, named: Collection[int]) -> int:
-    """The named object that touches a piece most; 0 if none does."""
+def _reaching(box: Box, seen: Box) -> Box:
+    """A detected box, halfway to where the pixels of the object reached beyond it: detectors cut limbs off."""
+    left, top, right, bottom = (
+        (min(a, (a + b) / 2) if edge < 2 else max(a, (a + b) / 2))
+        for edge, (a, b) in enumerate(zip(box, seen, strict=True))
+    )
+    return left, top, right, bottom
+
+
+def _neighbor(labels: Array, owned: Array, named: Mapping[int, Box]) -> int:
+    """The named object beside a piece: of those that touch it the one whose box holds most of it; 0 if none does."""
     x, y, w, h = cv2.boundingRect(owned.view(np.uint8))
     near = np.s_[max(0, y - 3) : y + h + 3, max(0, x - 3) : x + w + 3]
     around = labels[near][cv2.dilate(owned[near].view(np.uint8), np.ones((7, 7), np.uint8)) > 0]
     numbers, shared = np.unique(around[np.isin(around, list(named))], return_counts=True)
-    return int(numbers[shared.argmax()]) if len(numbers) else 0
+    held = [np.count_nonzero(owned[cropped(wider(named[n], NEAR), labels.shape)]) for n in numbers.tolist()]
+    return max(zip(held, shared.tolist(), numbers.tolist(), strict=True), default=(0, 0, 0))[2]

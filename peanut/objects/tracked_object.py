@@ -67,9 +67,9 @@ class TrackedObject:
     apart: bool = False
     """Of what has no name: whether it was ever seen away from what has one, or beside two."""
     beside: int = 0
-    """The object that it was always beside."""
+    """The object with a name that it touches; 0: none."""
     together: int = 0
-    """Frames for which it was."""
+    """Frames for which it has touched it."""
     appearance: Appearance = attrs.field(factory=Appearance)
 
     @property

@@ -28,6 +28,10 @@ PATIENCE = 25
 """Frames for which an object that is not detected is followed."""
 REMEMBERED = 32
 """Detections that are remembered."""
+KINDS = {
+    "vehicle": ("bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
+    "animal": ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"),
+}
 HIDDEN = 8
 """Frames without a detection after which an object may be hidden."""
 COVERED = 0.3
@@ -178,7 +182,12 @@ def merged(found: Collection[Detection], asked_for: Collection[str] = ()) -> lis
 def _may_be(track: Track, found: Detection) -> bool:
     """Whether a detection lies where a track may be: the longer it was not detected, the further away."""
     near = track.missed > HIDDEN and found.label in track.scores and distance(track.box, found.box) < 0.7
-    return overlap(track.box, found.box) >= LEAST or near
+    return kind(found.label) == kind(track.label) and (overlap(track.box, found.box) >= LEAST or near)
+
+
+def kind(label: str) -> str:
+    """What a class may be taken for in another frame: vehicles for each other, animals too, the rest for itself."""
+    return next((name for name, labels in KINDS.items() if label in labels), label)
 
 
 def _is_part(found: Detection, track: Track) -> bool:
