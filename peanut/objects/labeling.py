@@ -207,6 +207,7 @@ class Labeler:
             if (inside and alike) or (small and not goes) or (not piece.apart and (inside or (small and alike))):
                 labels[owned] = neighbor
                 self.same[number] = neighbor
+                whole.absorb(piece)
 
     def _is_detected(self, number: int, frame: int) -> bool:
         """Whether an object was detected near a frame."""

@@ -11,7 +11,7 @@ from peanut.frame import Frame
 from peanut.objects.ownership import Appearance
 from peanut.objects.tracks import Track
 from peanut.vision.array import Array
-from peanut.vision.detection import Box
+from peanut.vision.detection import Box, area, centre, wider
 
 CORE = 2
 """Pixels between the rim of an object and its core, whose colors are its own."""
@@ -19,6 +19,12 @@ SAMPLE = 60
 """Pixels of its core that are looked at in a frame."""
 STRIDE = 12
 """Frames over which a way is straightened before its length is taken."""
+UNSURE = 0.02
+"""How much wider the box of something hidden gets with each frame, as a share of its sides."""
+STEADY = 0.85
+"""Ratio of the areas of two boxes from which on their centres tell how it went."""
+WHOLE = 0.8
+"""Share of its area from which on it counts as seen whole."""
 HIDDEN = 0.5
 """Share of its area below which an object counts as hidden."""
 KEPT = 3000
@@ -102,8 +108,9 @@ class TrackedObject:
 
     def expected(self, frame: int) -> Box:
         """Where it would be in a frame of the shot if it went on as it did when it was seen whole."""
-        x, y = (float(n) for n in self.velocity * (frame - self.last_whole))
-        left, top, right, bottom = self.box
+        gone = frame - self.last_whole
+        x, y = (float(n) for n in self.velocity * gone)
+        left, top, right, bottom = wider(self.box, UNSURE * gone)
         return left + x, top + y, right + x, bottom + y
 
     def seen(self, owned: Array, image: Array, bins: Array, flow: Array, camera: Array, number: int) -> None:
@@ -122,15 +129,29 @@ class TrackedObject:
         self.path += float(np.hypot(*(self.way - self.ways[0]))) / max(1, len(self.ways) - 1)
         if self.hidden(number):
             return
-        self.box, self.last_whole = (float(x), float(y), float(x + width), float(y + height)), number
+        box = (float(x), float(y), float(x + width), float(y + height))
+        self._go(box, number, np.median(flow[owned], axis=0))
         self.first_height = self.first_height or float(height)
         self.height = 0.8 * (self.height or height) + 0.2 * height
-        self.velocity = 0.8 * self.velocity - 0.2 * np.median(flow[owned], axis=0)
         core = cv2.erode(owned.view(np.uint8), np.ones((2 * CORE + 1, 2 * CORE + 1), np.uint8)) > 0
         colors = image[core if core.any() else owned]
         step = max(1, len(colors) // SAMPLE)
         self.pixels = np.concatenate([self.pixels, colors[step // 2 :: step]])[-KEPT:]
         self.appearance.learn(bins, flow, owned)
+
+    def _go(self, box: Box, number: int, flow: Array) -> None:
+        """Its box in another frame, and what that tells of its velocity: of its centre while it keeps its size."""
+        grown = area(box) / max(1.0, area(self.box))
+        steady = self.frames > 1 and STEADY < grown < 1 / STEADY
+        gone = np.subtract(centre(box), centre(self.box)) / max(1, number - self.last_whole) if steady else -flow
+        self.velocity = 0.8 * self.velocity + 0.2 * gone if self.frames > 1 else gone
+        if self.last_area > WHOLE * self.area / self.frames:
+            self.box, self.last_whole = box, number
+
+    def absorb(self, piece: "TrackedObject") -> None:
+        """Take over when and how a piece of it was seen first."""
+        if piece.first < self.first:
+            self.first, self.entered = piece.first, piece.entered
 
 
 @attrs.frozen(eq=False)

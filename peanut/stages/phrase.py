@@ -71,6 +71,7 @@ class Phrase(ObjectFinder):
 
 def _labels(group: Group) -> Iterator[str]:
     yield from group.noun.labels or ()
+    yield from group.noun.rides
     for condition in group.conditions:
         if isinstance(condition, Relation):
             yield from _labels(condition.other)

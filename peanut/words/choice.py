@@ -13,6 +13,8 @@ NAMED = (0.1, 0.4)
 """Scores of the detector from which on it is believed, not at all and fully."""
 FEW, MANY = 0.25, 0.5
 """The least score to be chosen where a number of objects is meant, which are likely there, and where all are."""
+AFOOT = 0.45
+"""The score of a person where a rider is meant, and nothing is found to ride on."""
 TIED = 0.05
 """Scores that differ by less are equally good."""
 HELD = 0.15
@@ -117,7 +119,7 @@ def _compares(condition: Condition, group: Group) -> bool:
 
 def score_group(group: Group, candidates: Sequence[Candidate]) -> tuple[list[float], list[list[str]]]:
     """For every candidate the product of its degrees, and what was measured; comparisons come last, among the good."""
-    first = [_noun(group, one) for one in candidates]
+    first = [_noun(group, one, candidates) for one in candidates]
     scores, reasons = [degree for degree, _ in first], [[text] for _, text in first]
     ranks = []
     for condition in group.conditions:
@@ -135,13 +137,18 @@ def score_group(group: Group, candidates: Sequence[Candidate]) -> tuple[list[flo
     return scores, reasons
 
 
-def _noun(group: Group, one: Candidate) -> Degree:
+def _noun(group: Group, one: Candidate, candidates: Sequence[Candidate]) -> Degree:
     labels = group.noun.labels
     found = "has no name" if one.label is None else f"{one.label} {one.score:.2f}"
     if labels is None:
         return 1.0, found
     if one.label in labels:
-        return ramp(one.score, *NAMED), found
+        if not group.noun.rides:
+            return ramp(one.score, *NAMED), found
+        under = max(
+            (RELATIONS["on"].degree(one, other) for other in candidates if other.label in group.noun.rides), default=0.0
+        )
+        return ramp(one.score, *NAMED) * (AFOOT + (1 - AFOOT) * under), f"{found}, rides {under:.2f}"
     return 0.0, f"not {article(group.noun.word)} {group.noun.word}: {found}"
 
 

@@ -171,6 +171,17 @@ GROUPS = {
 """A noun for several classes."""
 MOVERS = frozenset({"person", *GROUPS["vehicle"], *GROUPS["animal"]})
 """Classes that move by themselves: "the man with the bag running left" has a running man."""
+RIDERS = {
+    **dict.fromkeys(("cyclist", "bicyclist", "bike rider"), ("bicycle", "motorcycle")),
+    **dict.fromkeys(("motorcyclist", "motorcycle rider", "scooter rider"), ("motorcycle", "bicycle")),
+    **dict.fromkeys(("horse rider", "jockey"), ("horse",)),
+    **dict.fromkeys(("rider", "biker"), ("bicycle", "motorcycle", "horse")),
+    "skateboarder": ("skateboard",),
+    "surfer": ("surfboard",),
+    "skier": ("skis",),
+    "snowboarder": ("snowboard",),
+}
+"""Persons by what they are on; bicycles and motorcycles are often taken for each other."""
 THINGS = frozenset(
     _words("thing, object, item, stuff, everything, anything, something, it, one, ones, those, these, them, they")
 )
@@ -196,6 +207,8 @@ class Noun:
     """The classes of COCO that it stands for; None: anything that was found, named or not."""
     note: str = ""
     """What cannot be told apart, or how the class was guessed; empty: it is plainly that."""
+    rides: frozenset[str] = frozenset()
+    """The classes on one of which it is expected: a cyclist on a bicycle."""
 
 
 @attrs.frozen
@@ -222,7 +235,9 @@ def _table() -> dict[str, Noun]:
         nouns.update({word: Noun(word, person, note) for word in words})
     for label, words in NARROWER.items():
         for word in words:
-            nouns.setdefault(word, Noun(word, frozenset({label}), f"kinds of {label} are not told apart"))
+            rides = RIDERS.get(word, ())
+            note = f"the one on a {' or '.join(rides)}" if rides else f"kinds of {label} are not told apart"
+            nouns.setdefault(word, Noun(word, frozenset({label}), note, frozenset(rides)))
     for word, labels in GROUPS.items():
         nouns.setdefault(word, Noun(word, frozenset(labels)))
     nouns.update({word: Noun(word, None) for word in THINGS})
