@@ -39,6 +39,7 @@ KNOWS = {
         "ops",
         "vision",
         "words",
+        "objects",
         "networks",
         "weights",
         "flow",

@@ -81,7 +81,7 @@ CHOSEN = {
     "the person in the middle": {RIDER},
     "the nearest person": {CHILD},
     "the vehicle at the top": {TRUCK},
-    "the rider": {MAN},
+    "the rider": {RIDER},
     "the person on the bicycle": {RIDER},
     "the bicycle": {BICYCLE},
     "people who are not on a bicycle": {MAN, WOMAN, CHILD},

@@ -111,7 +111,7 @@ WAY = (0.01, 0.04)
 """Image widths per second in a direction: noise that goes to and fro cancels out of a mean velocity."""
 RUNNING = (1.0, 1.8)
 """Own heights per second: people walk at 0.6 to 1.0."""
-LOOSELY = 0.45
+LOOSELY = 0.35
 """The degree to which who walks runs, and who runs walks: distance and camera hide it, and people say it loosely."""
 GROWTH = (0.03, 0.12)
 """Per second: someone who comes from 10 m to the camera at walking speed grows by 0.14 in the first second."""

@@ -85,7 +85,10 @@ RELATIONS = {
     "in": Tie(
         lambda one, other: max(within(one, other), on(one, other)), "in", "most of its box in the other's, or on it"
     ),
-    "beside": Tie(beside, "next to", "distance of the boxes: 1 up to 0.3 of their mean size, 0 from 1.0 on, or if one covers the other"),
+    "beside": Tie(
+        beside, "next to", "distance of the boxes: 1 up to 0.3 of their mean size, 0 from 1.0 on, or if one covers the "
+        "other"
+    ),
     "far from": Tie(
         lambda one, other: ramp(gap(one.box, other.box), 0.5, 2), "far from", "distance of the boxes: 1 from twice "
         "their mean size on",
