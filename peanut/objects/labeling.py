@@ -91,7 +91,7 @@ class Labeler:
         return Labels(watched.frame, watched.image, labels, self.objects, self.same, frozenset(standing))
 
     def _object(self, number: int) -> TrackedObject:
-        return self.objects.setdefault(number, TrackedObject(number, self.frames))
+        return self.objects.setdefault(number, TrackedObject(number))
 
     def _named(self, watched: Watched, carried: Array, moving: Array, bins: Array, tracks: Tracks) -> dict[int, Box]:
         """The boxes of what was detected, by the number of its object."""

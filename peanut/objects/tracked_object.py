@@ -36,7 +36,7 @@ class TrackedObject:
     """One object of a shot, with what was measured of it so far."""
 
     number: int
-    first: int
+    first: int = 0
     """Frames of the shot before it was seen."""
     tracks: dict[int, Track] = attrs.field(factory=dict)
     """As what it was detected; they know more than its pixels, up to the newest frame."""
@@ -119,6 +119,7 @@ class TrackedObject:
         x, y, width, height = cv2.boundingRect(owned.view(np.uint8))
         at_edge = x <= 1 or y <= 1 or x + width >= w - 1 or y + height >= h - 1
         self.entered = self.entered or (not self.frames and number > 0 and at_edge)
+        self.first = self.first if self.frames else number
         self.left = at_edge
         self.frames, self.last = self.frames + 1, number
         self.last_area = np.count_nonzero(owned) / owned.size
@@ -150,7 +151,7 @@ class TrackedObject:
 
     def absorb(self, piece: "TrackedObject") -> None:
         """Take over when and how a piece of it was seen first."""
-        if piece.first < self.first:
+        if piece.first < self.first or not self.frames:
             self.first, self.entered = piece.first, piece.entered
 
 

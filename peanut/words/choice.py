@@ -13,8 +13,8 @@ NAMED = (0.1, 0.4)
 """Scores of the detector from which on it is believed, not at all and fully."""
 FEW, MANY = 0.25, 0.5
 """The least score to be chosen where a number of objects is meant, which are likely there, and where all are."""
-AFOOT = 0.45
-"""The score of a person where a rider is meant, and nothing is found to ride on."""
+AFOOT = 0.2
+"""The score of a person where a rider is meant, and nothing is found to ride on: who was one stays one (`HELD`)."""
 TIED = 0.05
 """Scores that differ by less are equally good."""
 HELD = 0.15

@@ -34,8 +34,8 @@ def inside(a: Box, b: Box) -> float:
 
 def beside(one: Candidate, other: Candidate) -> float:
     """They meet, or lie within about a size of each other, and neither is on the other."""
-    covered = max(inside(one.box, other.box), inside(other.box, one.box))
-    return ramp(gap(one.box, other.box), 1.0, 0.3) * ramp(covered, 0.7, 0.3)
+    rides = max(on(one, other), on(other, one))
+    return ramp(gap(one.box, other.box), 1.0, 0.3) * (1 - rides)
 
 
 def shared_width(one: Candidate, other: Candidate) -> float:
@@ -86,8 +86,8 @@ RELATIONS = {
         lambda one, other: max(within(one, other), on(one, other)), "in", "most of its box in the other's, or on it"
     ),
     "beside": Tie(
-        beside, "next to", "distance of the boxes: 1 up to 0.3 of their mean size, 0 from 1.0 on, or if one covers the "
-        "other"
+        beside, "next to", "distance of the boxes: 1 up to 0.3 of their mean size, 0 from 1.0 on, or if one is on "
+        "the other"
     ),
     "far from": Tie(
         lambda one, other: ramp(gap(one.box, other.box), 0.5, 2), "far from", "distance of the boxes: 1 from twice "
