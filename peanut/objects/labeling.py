@@ -12,6 +12,7 @@ from peanut.objects.tracks import PATIENCE, Track, likeness
 from peanut.objects.watched import Watched
 from peanut.vision.array import Array
 from peanut.vision.detection import Box, area, cropped, distance, inner_part, intersection, wider
+from peanut.vision.morphology import fill_holes
 from peanut.vision.optical_flow import grid, sample
 
 SURE = 0.6
@@ -34,6 +35,10 @@ ERODED = 0.6
 """Share of the pixels an object is expected to have below which it is cut out anew."""
 DETECTED = 8
 """Frames from a detection within which what stands is believed to be there."""
+CRUMBS = 0.1
+"""Share of its area below which what is left of an object, and not detected, is none of it any more."""
+HOLES = 0.15
+"""Share of an object up to which a hole in it is filled."""
 SAME_GREY = 12
 """Grey levels up to which a pixel shows the same as in the frame before."""
 NEAR = 0.1
@@ -83,8 +88,9 @@ class Labeler:
         there = {n: box for n, box in named.items() if self._is_detected(n, watched.number)}
         standing = {n for n, box in there.items() if self._stand(labels, n, box, carried, same, watched)}
         for number in np.unique(labels[labels > 0]).tolist():
-            owned = labels == number
-            self._object(number).seen(owned, watched.image, bins, watched.flow, watched.camera, self.frames)
+            owned = self._tidy(labels, number, watched.number)
+            if owned.any():
+                self._object(number).seen(owned, watched.image, bins, watched.flow, watched.camera, self.frames)
         self._merge(labels, named)
         self.before, self.grey = labels, watched.grey
         self.frames += 1
@@ -208,6 +214,25 @@ class Labeler:
                 labels[owned] = neighbor
                 self.same[number] = neighbor
                 whole.absorb(piece)
+
+    def _tidy(self, labels: Array, number: int, frame: int) -> Array:
+        """The pixels of an object without holes; of one that is gone nothing is left: h w, bool."""
+        owned, one = labels == number, self._object(number)
+        if one.label is None:
+            return owned
+        pixels = np.count_nonzero(owned)
+        if (
+            one.frames
+            and pixels < CRUMBS * one.area / one.frames * labels.size
+            and not self._is_detected(number, frame)
+        ):
+            labels[owned] = 0
+            return owned & False
+        x, y, w, h = cv2.boundingRect(owned.view(np.uint8))
+        part = np.s_[max(0, y - 1) : y + h + 1, max(0, x - 1) : x + w + 1]
+        owned[part] |= fill_holes(owned[part], HOLES * pixels) & (labels[part] == 0)
+        labels[owned] = number
+        return owned
 
     def _is_detected(self, number: int, frame: int) -> bool:
         """Whether an object was detected near a frame."""
