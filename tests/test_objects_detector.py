@@ -107,12 +107,19 @@ def test_another_size_of_the_image_has_nearly_the_same_boxes(times, detector, fr
             assert max(overlap(one.box, there.box) for there in other if there.label == one.label) > 0.95
 
 
-def test_a_high_image_is_padded_at_its_sides_and_has_its_boxes_where_they_are(detector, frames):
-    high = np.full((640, 320, 3), 90, np.uint8)
-    high[200:472] = frames[187][:, :320]
-    left, top, right, bottom = walker_in(187)
-    found = people(detector.detect(high))
-    assert overlap(found[0], (left, 200 + top, right, 200 + bottom)) > 0.75
+@pytest.mark.parametrize(("size", "before", "after"), [((416, 177), (0, 7), (0, 8)), ((200, 416), (12, 0), (12, 0))])
+def test_boxes_are_told_without_the_grey_around_an_image(size, before, after, detector, frames):
+    """Grey on all sides up to multiples of 32 is what the network sees of either image: the boxes are as far apart."""
+    image = resized(frames[187][:, :320] if size[0] < size[1] else frames[187], *size)
+    around = [(before[1], after[1]), (before[0], after[0]), (0, 0)]
+    grey = np.pad(image, around, constant_values=114)
+    w, h = size
+    alone, within = detector.detect(image, 0.3), detector.detect(grey, 0.3)
+    assert alone
+    assert [one.score for one in alone] == [one.score for one in within]
+    for one, other in zip(alone, within, strict=True):
+        shifted = np.clip(np.array(other.box) - before * 2, 0, [w, h, w, h])
+        np.testing.assert_allclose(one.box, shifted, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (2, 5), (31, 33), (1, 4000)])
