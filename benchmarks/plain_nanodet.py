@@ -1,6 +1,6 @@
 """NanoDet-g as its published graph reads, operation after operation: h w c, padded before each convolution.
 
-What `peanut/networks/nanodet.py` is measured against: same weights, same result, no modules, nothing laid out for speed.
+What `peanut/networks/nanodet.py` is measured against: same weights, same result, nothing laid out for speed.
 """
 
 from collections.abc import Iterator
