@@ -21,6 +21,7 @@ TITLES = {
     "long_stream": "Memory over a long stream",
     "basicvsr_plusplus": "UR-Net's networks against a plain transcription",
     "flow_eraser": "FlowEraser against its optical flow",
+    "words": "Removing by name",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance
