@@ -213,6 +213,84 @@ SCENES = (
         pan=(0.3, 0.0),
     ),
 )
+HELD_OUT = (
+    Scene(
+        "street",
+        "brick",
+        {
+            "box": Mover("box", (0.1, 0.25), (0.55, 0.25), 0.2, tint=GREEN),
+            "red": Mover("player", (0.3, 0.55), (0.35, 0.55), 0.55, offset=8, tint=RED),
+            "rider": Mover("rider", (0.95, 0.6), (0.6, 0.6), 0.5, flip=True),
+        },
+        {
+            "the green thing": ("box",),
+            "the man in red": ("red",),
+            "all people and the bicycle, but not the one in red": ("rider",),
+            "the thing that goes right": ("box",),
+        },
+        pan=(0.3, 0.0),
+    ),
+    Scene(
+        "meeting",
+        "gravel",
+        {
+            "blue": Mover("player", (0.1, 0.5), (0.42, 0.5), 0.55, offset=30, tint=BLUE),
+            "white": Mover("player", (0.9, 0.52), (0.6, 0.52), 0.6, offset=2),
+        },
+        {
+            "the person who walks to the left": ("white",),
+            "the man who is not in blue": ("white",),
+            "the guy in the blue suit": ("blue",),
+            "two people": ("blue", "white"),
+        },
+        pan=(-0.5, 0.1),
+    ),
+    Scene(
+        "one-stays",
+        "grass",
+        {
+            "stays": Mover("player", (0.7, 0.5), (0.7, 0.5), 0.7, frozen=True, offset=33, tint=RED),
+            "goes": Mover("player", (0.1, 0.5), (0.42, 0.5), 0.5, offset=12),
+        },
+        {
+            "the man who stands still": ("stays",),
+            "the person who is moving": ("goes",),
+            "the person in red": ("stays",),
+            "the smaller person on the left": ("goes",),
+        },
+        pan=(0.0, 0.0),
+    ),
+    Scene(
+        "behind-a-ball",
+        "bikes-137",
+        {
+            "player": Mover("player", (0.75, 0.55), (0.35, 0.55), 0.65, offset=16),
+            "ball": Mover("disc", (0.1, 0.3), (0.8, 0.35), 0.22, tint=RED),
+        },
+        {
+            "the red thing": ("ball",),
+            "the person": ("player",),
+            "the woman who goes left": ("player",),
+            "everyone": ("player",),
+        },
+    ),
+    Scene(
+        "far-and-near",
+        "coffee",
+        {
+            "far": Mover("player", (0.8, 0.3), (0.65, 0.3), 0.35, offset=26),
+            "near": Mover("player", (0.15, 0.55), (0.35, 0.55), 0.8, offset=4, tint=GREEN),
+        },
+        {
+            "the largest person": ("near",),
+            "the person in the background": ("far",),
+            "the man in green on the left": ("near",),
+            "everybody except the tallest person": ("far",),
+        },
+        pan=(0.2, 0.0),
+    ),
+)
+"""Written after everything was tuned, and measured once."""
 
 
 def rendered(scene: Scene, clips: Path) -> tuple[Array, dict[str, Array]]:

@@ -104,7 +104,7 @@ def test_damage_is_told(offline, monkeypatch, tmp_path):
     content[len(content) // 2] ^= 1
     (tmp_path / "nanodet-g.safetensors").write_bytes(content)
     monkeypatch.setattr(store, "SHIPPED", tmp_path)
-    with pytest.raises(UsageError, match=r"nanodet-g\.safetensors is damaged: its sha256 is "):
+    with pytest.raises(UsageError, match=r"nanodet-g came with PEANUT and is damaged \(its sha256 is "):
         weights.verify("nanodet-g")
 
 

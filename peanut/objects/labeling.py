@@ -37,7 +37,7 @@ DETECTED = 8
 """Frames from a detection within which what stands is believed to be there."""
 CRUMBS = 0.1
 """Share of its area below which what is left of an object, and not detected, is none of it any more."""
-HOLES = 0.15
+HOLES = 0.05
 """Share of an object up to which a hole in it is filled."""
 SAME_GREY = 12
 """Grey levels up to which a pixel shows the same as in the frame before."""
@@ -217,7 +217,8 @@ class Labeler:
 
     def _tidy(self, labels: Array, number: int, frame: int) -> Array:
         """The pixels of an object without holes; of one that is gone nothing is left: h w, bool."""
-        owned, one = labels == number, self._object(number)
+        owned: Array = labels == number
+        one = self._object(number)
         if one.label is None:
             return owned
         pixels = np.count_nonzero(owned)
@@ -227,7 +228,7 @@ class Labeler:
             and not self._is_detected(number, frame)
         ):
             labels[owned] = 0
-            return owned & False
+            return np.zeros_like(owned)
         x, y, w, h = cv2.boundingRect(owned.view(np.uint8))
         part = np.s_[max(0, y - 1) : y + h + 1, max(0, x - 1) : x + w + 1]
         owned[part] |= fill_holes(owned[part], HOLES * pixels) & (labels[part] == 0)

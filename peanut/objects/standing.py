@@ -10,6 +10,8 @@ from peanut.vision.detection import Box
 
 AROUND = 0.25
 """How much of its surroundings a box is cut out with, as a share of its sides."""
+RING = 1.6
+"""How far the ellipse in a box is widened, squared, that may still hold the object: boxes cut things off."""
 LONGEST = 128
 """Pixels of the longer side at which it is cut out."""
 ROUNDS = 3
@@ -56,5 +58,5 @@ def _trimap(size: tuple[int, ...], box: tuple[float, ...]) -> Array:
     y, x = np.mgrid[:h, :w] + 0.5
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
     from_centre = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top)) ** 2
-    likely = inside & (from_centre < 1)
-    return np.where(likely, cv2.GC_PR_FGD, np.where(inside, cv2.GC_PR_BGD, cv2.GC_BGD)).astype(np.uint8)
+    likely, near = inside & (from_centre < 1), from_centre < RING
+    return np.where(likely, cv2.GC_PR_FGD, np.where(inside | near, cv2.GC_PR_BGD, cv2.GC_BGD)).astype(np.uint8)

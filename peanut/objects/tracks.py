@@ -118,9 +118,7 @@ class BoxTracker:
         for track in self.tracks:
             x, y = motion_in(track.box, flow, camera)
             others = (other.box for other in self.tracks if other is not track and not other.missed > track.missed)
-            if track.missed > HIDDEN // 2 and any(
-                intersection(track.box, box) > COVERED * area(track.box) for box in others
-            ):
+            if track.hits > 2 and any(intersection(track.box, box) > COVERED * area(track.box) for box in others):
                 x, y = track.velocity  # hidden behind another: what is seen there moves with the other
             left, top, right, bottom = track.box
             track.box = (left + x, top + y, right + x, bottom + y)
@@ -236,6 +234,7 @@ def camera_flow(flow: Array, known: Array | None = None, step: int = 8) -> Array
     1 / (1 + (r / 0.5)^2) on every `step`-th pixel (Odobez and Bouthemy, 1995).
     """
     h, w = flow.shape[:2]
+    step = max(1, min(step, h // 2, w // 2))
     y, x = np.mgrid[step // 2 : h : step, step // 2 : w : step]
     terms = np.stack([np.ones(x.size), x.ravel() / w, y.ravel() / h], axis=1)
     values = flow[y, x].reshape(-1, 2).astype(np.float64)

@@ -21,7 +21,7 @@ class Named(ObjectFinder):
     from where they were when it moved, or else is cut out of its box by its colors, which is cruder, and told.
 
     classes: names of COCO, such as "person", "car", "bicycle", "dog", "sports ball".
-    min_score: what the detector must be sure of, 0 to 1; an object is believed from two detections on.
+    min_score: how sure the detector must be, 0.1 to 1; an object is believed from two detections on.
     every: frames from one detection to the next.
     grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
     preset, shadows: as in `MovingObjects`.

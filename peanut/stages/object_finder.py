@@ -33,7 +33,7 @@ Choose = Callable[[Sequence[Labels]], Collection[int]]
 class ObjectFinder(Stage):
     """What `Named` and `Phrase` share; see them."""
 
-    min_score: float = attrs.field(default=0.35, validator=between(0.0, 1.0))
+    min_score: float = attrs.field(default=0.35, validator=between(0.1, 1.0))
     every: int = attrs.field(default=4, validator=at_least(1))
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
@@ -74,8 +74,12 @@ class ObjectFinder(Stage):
                 frames.doubts.add("of what is masked stands still: cut out by its box and colors", here.frame, share)
             yield here.frame.with_mask(grown(torch.from_numpy(resized(mask, here.frame.size)), self.grow).clone())
 
+    def moving(self) -> MovingObjects:
+        """What masks the moving pixels that are then given to objects."""
+        return MovingObjects(grow=0, preset=self.preset, shadows=self.shadows)
+
     def _labels(self, frames: Iterable[Frame]) -> Iterator[Labels]:
-        moving = MovingObjects(grow=0, preset=self.preset, shadows=self.shadows)
+        moving = self.moving()
         looking = Looking(
             detect=lambda image: self._detector.detect(image, self.min_score),
             move=moving,

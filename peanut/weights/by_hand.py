@@ -7,7 +7,7 @@ from peanut.errors import UsageError, pick
 from peanut.weights.http import Failed
 from peanut.weights.loading import check_fit
 from peanut.weights.sources import locked
-from peanut.weights.store import admit, kept_at, part_of
+from peanut.weights.store import admit, is_shipped, kept_at, part_of
 from peanut.weights.table import entries
 
 
@@ -17,6 +17,8 @@ def add(path: Path, name: str) -> Path:
     Where no hash is published, a file that does not fit the network is another one.
     """
     entry = pick("weights", name, entries())
+    if is_shipped(entry.file):
+        raise UsageError(f"{name} came with PEANUT: there is nothing to add.")
     named = [file for file in entry.files if file.name == path.name]
     if len(entry.files) > 1 and not named:
         raise UsageError(f"{name} has the files {', '.join(file.name for file in entry.files)}: {path.name} is none.")

@@ -43,6 +43,8 @@ def fetched(entry: Entry, file: File) -> Path:
     kept = kept_at(entry, file)
     if is_here(kept):
         return kept
+    if is_shipped(file):
+        raise UsageError(f"{entry.name} came with PEANUT and is missing: install PEANUT again.")
     with locked(kept):
         if is_here(kept) or _came_by_hand(kept, file):
             return kept
@@ -86,6 +88,9 @@ def verify(name: str) -> None:
     entry = pick("weights", name, entries())
     for file in entry.files:
         kept = kept_at(entry, file)
+        if is_shipped(file):
+            _verify_shipped(entry, file, fetched(entry, file))
+            continue
         if not kept.exists():
             raise UsageError(f"{name} is not on this machine: `peanut weights pull {name}` fetches it.")
         try:
@@ -94,6 +99,13 @@ def verify(name: str) -> None:
             raise UsageError(
                 f"{kept} is damaged: {error}. `peanut weights remove {name}` removes it, `pull` fetches it again."
             ) from error
+
+
+def _verify_shipped(entry: Entry, file: File, kept: Path) -> None:
+    try:
+        _check(kept, file, {})
+    except Failed as error:
+        raise UsageError(f"{entry.name} came with PEANUT and is damaged ({error}): install PEANUT again.") from error
 
 
 def remove(name: str, *, forget: bool = False) -> None:
