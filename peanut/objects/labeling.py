@@ -21,6 +21,10 @@ STANDING_HITS, STANDING_SCORE = 3, 0.45
 """Detections, and their mean score, that something needs that never moved."""
 LEAST_AREA = 0.002
 """Share of the image below which what moves without a name is no object."""
+MOVES = 0.3
+"""Share of the inner part of its box that moves where an object does."""
+SCRAP = 0.15
+"""Share of its neighbor up to which what nobody claims is a part of it in any case."""
 PIECE = 0.5
 """Share of its neighbor from which on what nobody claims is an object of its own."""
 WITHIN = 0.6
@@ -83,7 +87,7 @@ class Labeler:
         boxes = around | {number: _reaching(box, around.get(number, box)) for number, box in named.items()}
         known = {number: self._object(number).appearance for number in boxes}
         labels = assign(moving, carried, boxes, known, bins, watched.flow)
-        self._claim(labels, moving, bins, named)
+        self._claim(labels, moving, bins, watched.flow, named)
         same = cv2.absdiff(sample(self.grey, at), watched.grey) < SAME_GREY
         there = {n: box for n, box in named.items() if self._is_detected(n, watched.number)}
         standing = {n for n, box in there.items() if self._stand(labels, n, box, carried, same, watched)}
@@ -162,7 +166,7 @@ class Labeler:
             if one.hidden(self.frames) and gone <= PATIENCE and near:
                 yield one
 
-    def _claim(self, labels: Array, moving: Array, bins: Array, named: Mapping[int, Box]) -> None:
+    def _claim(self, labels: Array, moving: Array, bins: Array, flow: Array, named: Mapping[int, Box]) -> None:
         """What moves and fits no object known: a piece of what it is inside or touches, else a new object."""
         count, pieces, stats, _ = cv2.connectedComponentsWithStats((moving & (labels == 0)).view(np.uint8))
         for piece in range(1, count):
@@ -172,12 +176,29 @@ class Labeler:
             around = labels[near][cv2.dilate(inside.view(np.uint8), np.ones((5, 5), np.uint8)) > 0]
             neighbors, shared = np.unique(around[around > 0], return_counts=True)
             neighbor = int(neighbors[shared.argmax()]) if len(neighbors) else 0
-            if neighbor and pixels < PIECE * np.count_nonzero(labels == neighbor):
+            box = (float(x), float(y), float(x + w), float(y + h))
+            if neighbor and self._is_piece(box, pixels, np.median(flow[near][inside], axis=0), neighbor, labels, named):
                 labels[near][inside] = neighbor
             elif pixels >= LEAST_AREA * labels.size:
-                box = (float(x), float(y), float(x + w), float(y + h))
                 number = self._around_it(box, named) or self._lost_piece(box, _histogram(bins[near][inside]))
                 labels[near][inside] = self._object(number or next(self.numbers)).number
+
+    def _is_piece(
+        self, box: Box, pixels: int, flow: Array, neighbor: int, labels: Array, named: Mapping[int, Box]
+    ) -> bool:
+        """Whether what touches an object is a part of it: small, or not too large and in its box or moving with it."""
+        size, known = np.count_nonzero(labels == neighbor), self.objects[neighbor].appearance.flow
+        if not self._moves(neighbor):
+            return False
+        if pixels < SCRAP * size or pixels >= PIECE * size:
+            return pixels < SCRAP * size
+        within = neighbor in named and intersection(box, wider(named[neighbor], NEAR)) > WITHIN * area(box)
+        return bool(within or known is None or np.linalg.norm(flow - known) < SAME_MOTION)
+
+    def _moves(self, number: int) -> bool:
+        """Whether an object moves itself, not only what is before it."""
+        fill = self.objects[number].appearance.fill
+        return fill is None or fill > MOVES
 
     def _around_it(self, box: Box, named: Mapping[int, Box]) -> int | None:
         """The smallest of the detected objects that move and around whose inside a piece lies."""
@@ -186,7 +207,7 @@ class Labeler:
             for number, other in named.items()
             if intersection(box, wider(other, NEAR if area(box) > SMALL * area(other) else 2 * NEAR))
             > WITHIN * area(box)
-            and (self.objects[number].appearance.fill or 0) > FILLED
+            and self._moves(number)
         ]
         return min(around)[1] if around else None
 
@@ -205,6 +226,8 @@ class Labeler:
             if piece.together < TOGETHER:
                 continue
             whole = self.objects[neighbor]
+            if not self._moves(neighbor):
+                continue
             box = wider(named[neighbor], NEAR)
             inside = np.count_nonzero(owned[cropped(box, labels.shape)]) > WITHIN * np.count_nonzero(owned)
             small = piece.area / piece.frames < PART * whole.area / whole.frames
