@@ -21,7 +21,8 @@ from clips import drawn
 import peanut
 from peanut import Frame, UsageError
 from peanut.cli import cli, main
-from peanut.cli.finding import Chosen, boxes, built
+from peanut.cli.chosen import Chosen, built
+from peanut.cli.finding import boxes
 
 
 def process(*words, **more):
