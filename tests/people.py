@@ -49,8 +49,8 @@ class Box:
 
     x: float
     speed: float
-    y: int = 14
-    side: int = 32
+    y: int = 8
+    side: int = 44
 
     def layer(self, number, size):
         stripes = texture(self.side, self.side, seed=4) // 3
