@@ -81,6 +81,7 @@ def test_the_one_who_is_meant_is_gone_and_the_other_stays():
     assert (red[:, 0] - red[:, 2] > 60).mean() < 0.05, "gravel is gray"
 
 
+GRAY, LAMP = (170, 170, 170), torch.tensor([1.0, 0.6, 0.3]).reshape(3, 1, 1)
 EXAMPLE = "'the man in red', 'all cars on the left', 'the dog that runs'"
 
 
@@ -201,8 +202,10 @@ def test_no_frame_gives_no_frame(caplog):
 def test_plain_gray_frames_show_nothing(shots, caplog):
     frames = [Frame.from_numpy(np.full((40, 60, 3), 128, np.uint8), index=n) for n in range(len(shots))]
     frames = [frame.with_shot(shot) for frame, shot in zip(frames, shots, strict=True)]
-    assert not masks_of(peanut.Phrase("everything"), frames).any()
-    assert caplog.messages == ["Phrase: nothing in 6 frames fits 'everything'; found: nothing with a name."]
+    stage = peanut.Phrase("everything")
+    assert not masks_of(stage, frames).any()
+    assert not masks_of(stage, frames).any()
+    assert caplog.messages == 2 * ["Phrase: nothing in 6 frames fits 'everything'; found: nothing with a name."]
 
 
 def test_people_are_found_in_gray():
@@ -220,3 +223,10 @@ def test_a_shot_of_another_size_begins_anew():
     out = list(phrase("the person")(iter(frames)))
     assert [frame.mask.shape for frame in out] == [frame.size for frame in frames]
     assert sum(bool(frame.mask.any()) for frame in out) == 24
+
+
+def test_the_light_of_a_shot_does_not_color_the_next():
+    warm = [frame.with_image((frame.image * LAMP).byte()) for frame in drawn(length=3)[0]]
+    frames, (truth,) = drawn(Person(GRAY, 4, 2.4), length=10, first=3, shot=1)
+    assert not masks_of(phrase("the person in blue"), [*warm, *frames]).any()
+    assert coverage(masks_of(phrase("the person in gray"), [*warm, *frames])[3:], truth) > 0.85
