@@ -135,6 +135,7 @@ def assert_same(out, expected):
         assert torch.equal(one.mask, other.mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", BOTH)
 def test_pulled_is_pushed_is_prefetched_is_run_again(stage):
     frames = small()
@@ -148,6 +149,7 @@ def test_pulled_is_pushed_is_prefetched_is_run_again(stage):
     assert_same(stage(iter(frames)), pulled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", BOTH)
 def test_two_sessions_at_once_do_not_mix(stage):
     clips = small(), [attrs.evolve(frame, image=frame.image.flip(2)) for frame in small()]
