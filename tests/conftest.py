@@ -4,7 +4,9 @@ import functools
 import http.server
 import signal
 import socket
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -70,3 +72,22 @@ def served(tmp_path):
         yield tmp_path, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """What a command prints, and how it ends."""
+    import peanut
+    from peanut.cli import main
+
+    monkeypatch.setattr(peanut, "keep_memory", lambda: False)  # options and handlers are the process's
+    monkeypatch.setattr("peanut.cli.app.end_as_by_ctrl_c", lambda: None)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["peanut", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
+
+    return run

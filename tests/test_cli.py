@@ -8,7 +8,6 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Literal
 
 import attrs
@@ -20,28 +19,13 @@ from clips import drawn
 
 import peanut
 from peanut import Frame, UsageError
-from peanut.cli import cli, main
-from peanut.cli.finding import Chosen, boxes, built
+from peanut.cli import cli
+from peanut.cli.chosen import Chosen, built
+from peanut.cli.finding import boxes
 
 
 def process(*words, **more):
     return subprocess.Popen([sys.executable, "-m", "peanut", *map(str, words)], text=True, **more)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """What a command prints, and how it ends."""
-    monkeypatch.setattr(peanut, "keep_memory", lambda: False)  # options and handlers are the process's
-    monkeypatch.setattr("peanut.cli.app.end_as_by_ctrl_c", lambda: None)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["peanut", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
-
-    return run
 
 
 def test_it_starts():
@@ -331,7 +315,7 @@ def test_info(run, walker):
         ),
         (
             ("erase", "{video}", "-o", "out.mp4", "--box", "1,1,2,2", "--blur", "--preset", "fast"),
-            "--preset goes with --moving, --mo",
+            "--preset goes with --moving, --prompt, --model flow",
         ),
         (("erase", "{video}", "-o", "out.mp4", "--box", "80,5"), "--box 80,5: a box is x,y,w,h, in whole pixels or"),
         (("erase", "{video}", "-o", "out.mp4", "--box", "1.5,5,9,9"), "--box 1.5,5,9,9: a box is x,y,w,h, in whole"),
@@ -360,14 +344,20 @@ def test_info(run, walker):
         ),
         (
             ("masks", "{video}", "-o", "out.mkv", "--color", "blue", "--preset", "fast"),
-            "--preset goes with --moving, --mo",
+            "--preset goes with --moving, --prompt, --model flow",
         ),
         (
             ("erase", "{video}", "-o", "out.mp4", "--moving", "--start", "1:40"),
             "start (100 s) lies after its last picture, which comes at 1.16 s; it is 1.20 s long.",
         ),
-        (("erase", "{video}", "-o", "out.mp4", "--prompt", " "), "the prompt is empty"),
-        (("erase", "{video}", "-o", "out.mp4", "--masks", "m", "--shadows"), "--shadows goes with --moving alone"),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--prompt", " ", "--prompt-by", "samwise"),
+            "the prompt is empty",
+        ),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--masks", "m", "--shadows"),
+            "--shadows goes with --moving and --prompt: other",
+        ),
         (("erase", "nowhere.mp4", "-o", "out.mp4", "--moving"), "nowhere.mp4"),
         (("erase", "{video}", "-o", "out.xyz", "--moving"), "out.xyz"),
         (("erase", "{video}", "-o", "{video}", "--moving"), "exists"),

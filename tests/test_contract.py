@@ -67,6 +67,14 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
         lambda _: peanut.Faces(detector=one_box, lookahead=0),
         lambda _: peanut.Faces(detector=one_box, lookahead=3, hold=1, every=7),
     ],
+    "Named(classes)": [
+        lambda _: peanut.Named("person"),
+        lambda _: peanut.Named("person", every=9, preset="fast", shadows=True),
+    ],
+    "Phrase(text)": [
+        lambda _: peanut.Phrase("the man in red"),
+        lambda _: peanut.Phrase("everything", but_not="the dog", every=9, preset="fast"),
+    ],
     "PMask(text)": [lambda _: p_mask(), lambda _: p_mask(clip=1)],
     "Sam2Track(prompts)": [lambda _: sam2_track()],
     "FixedRegion(box)": [lambda _: peanut.FixedRegion((4, 4, 20, 20))],
@@ -209,7 +217,11 @@ def test_a_preset_only_fills_in_fields_that_can_be_given_by_themselves(build, pr
         assert {field: getattr(build(**settings), field) for field in settings} == settings
 
 
-@pytest.mark.parametrize("build", [peanut.MovingObjects, peanut.FlowEraser], ids=["MovingObjects", "FlowEraser"])
+@pytest.mark.parametrize(
+    "build",
+    [peanut.MovingObjects, peanut.FlowEraser, partial(peanut.Named, "dog"), partial(peanut.Phrase, "a dog")],
+    ids=["MovingObjects", "FlowEraser", "Named", "Phrase"],
+)
 def test_an_unknown_preset_is_a_sentence(build):
     with pytest.raises(UsageError, match="preset must be 'quality' or 'fast', got 'fsat': did you mean 'fast'"):
         build(preset="fsat")

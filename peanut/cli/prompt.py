@@ -84,11 +84,14 @@ class Explained(peanut.Stage):
     @property
     def sheet(self) -> Path:
         """Where the sheet is written."""
-        return Path(self.output.rstrip("/")).with_name(f"{Path(self.output.rstrip('/')).stem}-explained.png")
+        out = Path(self.output.rstrip("/"))
+        return Path("explained.png") if self.output == "-" else out.with_name(f"{out.stem}-explained.png")
 
     def __call__(self, frames: peanut.FrameStream) -> Iterator[peanut.Frame]:
         if self.sheet.exists() and not self.overwrite:
             raise UsageError(f"{self.sheet} exists: --overwrite replaces it.")
+        if not self.sheet.parent.is_dir():
+            raise UsageError(f"{self.sheet} cannot be written: there is no folder {self.sheet.parent}.")
         for meaning in self.phrase.meanings:
             click.echo(f"{meaning.text!r} was understood as\n{explain(meaning)}\n")
         chooser, shown, step = self.phrase.chooser(), [], 1
