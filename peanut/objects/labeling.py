@@ -29,7 +29,7 @@ PIECE = 0.5
 """Share of its neighbor from which on what nobody claims is an object of its own."""
 WITHIN = 0.6
 """Share of an object's pixels in the box of a new track from which on the two are one."""
-COVERED = 0.15
+COVERED = 0.3
 """Share of the box of a new track that an object must have for the two to be one."""
 RESTS = 0.3
 """Share of the pixels an object is expected to have below which it stands still."""
@@ -55,6 +55,8 @@ PART = 0.6
 """Share of an object up to which a part of it outside its box is one."""
 GOES = 0.5
 """Share of its own size that a piece must go to be an object."""
+LONG = 12
+"""Frames after which what went nowhere is taken to stand."""
 SAME_MOTION = 1.5
 """Pixels per frame up to which the motion of two pieces is the same."""
 COMMON_COLORS = 0.4
@@ -191,9 +193,9 @@ class Labeler:
         if not self._moves(neighbor):
             return False
         if pixels < SCRAP * size or pixels >= PIECE * size:
-            return pixels < SCRAP * size
+            return bool(pixels < SCRAP * size)
         within = neighbor in named and intersection(box, wider(named[neighbor], NEAR)) > WITHIN * area(box)
-        return bool(within or known is None or np.linalg.norm(flow - known) < SAME_MOTION)
+        return within or known is None or bool(np.linalg.norm(flow - known) < SAME_MOTION)
 
     def _moves(self, number: int) -> bool:
         """Whether an object moves itself, not only what is before it."""
@@ -233,7 +235,11 @@ class Labeler:
             small = piece.area / piece.frames < PART * whole.area / whole.frames
             alike = np.linalg.norm(piece.velocity - whole.velocity) < SAME_MOTION
             goes = np.linalg.norm(piece.way) * labels.shape[1] > GOES * owned.sum() ** 0.5
-            if (inside and alike) or (small and not goes) or (not piece.apart and (inside or (small and alike))):
+            if (
+                (inside and alike)
+                or (small and piece.frames > LONG and not goes)
+                or (not piece.apart and (inside or (small and alike)))
+            ):
                 labels[owned] = neighbor
                 self.same[number] = neighbor
                 whole.absorb(piece)

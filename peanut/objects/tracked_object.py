@@ -124,14 +124,16 @@ class TrackedObject:
         self.frames, self.last = self.frames + 1, number
         self.last_area = np.count_nonzero(owned) / owned.size
         self.area += self.last_area
-        own = np.median((camera - flow)[owned], axis=0) / w  # a flow tells where it came from
-        self.way = self.way + own
+        box = (float(x), float(y), float(x + width), float(y + height))
+        gone = self._gone(box, number, np.median(flow[owned], axis=0))
+        self.way = self.way + (gone + np.mean(camera[owned], axis=0)) / w  # a flow tells where it came from
         self.ways.append(self.way)
         self.path += float(np.hypot(*(self.way - self.ways[0]))) / max(1, len(self.ways) - 1)
         if self.hidden(number):
             return
-        box = (float(x), float(y), float(x + width), float(y + height))
-        self._go(box, number, np.median(flow[owned], axis=0))
+        self.velocity = 0.8 * self.velocity + 0.2 * gone if self.frames > 1 else gone
+        if self.last_area > WHOLE * self.area / self.frames:
+            self.box, self.last_whole = box, number
         self.first_height = self.first_height or float(height)
         self.height = 0.8 * (self.height or height) + 0.2 * height
         core = cv2.erode(owned.view(np.uint8), np.ones((2 * CORE + 1, 2 * CORE + 1), np.uint8)) > 0
@@ -140,14 +142,16 @@ class TrackedObject:
         self.pixels = np.concatenate([self.pixels, colors[step // 2 :: step]])[-KEPT:]
         self.appearance.learn(bins, flow, owned)
 
-    def _go(self, box: Box, number: int, flow: Array) -> None:
-        """Its box in another frame, and what that tells of its velocity: of its centre while it keeps its size."""
+    def _gone(self, box: Box, number: int, flow: Array) -> Array:
+        """How far it went in the image since the frame before: as its centre while it keeps its size, else as its flow.
+
+        Of repeated patterns a flow tells nothing; of what is half hidden a centre tells little.
+        """
         grown = area(box) / max(1.0, area(self.box))
         steady = self.frames > 1 and STEADY < grown < 1 / STEADY
-        gone = np.subtract(centre(box), centre(self.box)) / max(1, number - self.last_whole) if steady else -flow
-        self.velocity = 0.8 * self.velocity + 0.2 * gone if self.frames > 1 else gone
-        if self.last_area > WHOLE * self.area / self.frames:
-            self.box, self.last_whole = box, number
+        return np.asarray(
+            np.subtract(centre(box), centre(self.box)) / max(1, number - self.last_whole) if steady else -flow
+        )
 
     def absorb(self, piece: "TrackedObject") -> None:
         """Take over when and how a piece of it was seen first."""

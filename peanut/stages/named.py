@@ -8,7 +8,7 @@ import attrs
 from peanut.errors import UsageError, pick
 from peanut.objects.tracked_object import Labels
 from peanut.stages.object_finder import Choose, ObjectFinder
-from peanut.words.vocabulary import CLASSES
+from peanut.words.vocabulary import CLASSES, look_up
 
 
 @attrs.frozen(init=False, repr=False)
@@ -20,7 +20,8 @@ class Named(ObjectFinder):
     Objects keep their identity through a crossing and for a second out of sight. What stands still gets its pixels
     from where they were when it moved, or else is cut out of its box by its colors, which is cruder, and told.
 
-    classes: names of COCO, such as "person", "car", "bicycle", "dog", "sports ball".
+    classes: names of COCO, such as "person", "car", "bicycle", "dog", "sports ball", or other words for them, also in
+        the plural: "people", "vehicles" (docs/words.md lists them).
     min_score: how sure the detector must be, 0.1 to 1; an object is believed from two detections on.
     every: frames from one detection to the next.
     grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
@@ -36,8 +37,7 @@ class Named(ObjectFinder):
     def __init__(self, *classes: str, **settings: Any) -> None:
         if not classes:
             raise UsageError('Named needs a class: Named("person").')
-        known = {name: name for name in CLASSES}
-        self.__attrs_init__(tuple(pick("class", name, known) for name in classes), **settings)
+        self.__attrs_init__(tuple(dict.fromkeys(label for name in classes for label in _labels(name))), **settings)
 
     @property
     def asked_for(self) -> frozenset[str]:
@@ -49,3 +49,11 @@ class Named(ObjectFinder):
             return [number for number in here.present() if here.objects[number].label in self.classes]
 
         return choose
+
+
+def _labels(name: Any) -> list[str]:
+    """The classes that a noun stands for, in the singular or plural. Raises UsageError for what is none."""
+    found = look_up(name) if isinstance(name, str) else None
+    if found is None or found.noun.labels is None:
+        return [pick("class", str(name), {label: label for label in CLASSES})]
+    return sorted(found.noun.labels)

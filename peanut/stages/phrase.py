@@ -44,6 +44,9 @@ class Phrase(ObjectFinder):
     def __init__(self, *phrases: str, but_not: str | Sequence[str] = (), **settings: Any) -> None:
         if not phrases:
             raise UsageError('Phrase needs a phrase: Phrase("the man in red").')
+        for text in (*phrases, *([but_not] if isinstance(but_not, str) else but_not)):
+            if not isinstance(text, str):
+                raise UsageError(f'Phrase takes phrases, such as "the man in red", got {text!r}.')
         without = (but_not,) if isinstance(but_not, str) else tuple(but_not)
         excluded = tuple(group for text in without for group in parse(text).groups)
         meanings = (attrs.evolve(one, excluded=one.excluded + excluded) for one in map(parse, phrases))
@@ -66,7 +69,8 @@ class Phrase(ObjectFinder):
         chooser.tell(" or ".join(map(repr, self.phrases)))
 
     def __str__(self) -> str:
-        return f"Phrase({', '.join(map(repr, self.phrases))})"
+        without = f", but_not={list(self.but_not)!r}" if self.but_not else ""
+        return f"Phrase({', '.join(map(repr, self.phrases))}{without})"
 
 
 def _labels(group: Group) -> Iterator[str]:
