@@ -103,7 +103,9 @@ def main() -> None:
         f"{sum(row[0] for row in rows)} of {len(rows)} right; where it moves J {np.mean([r[1] for r in moving]):.2f},",
         end=" ",
     )
-    print(f"{np.mean([r[1] / r[2] for r in moving]):.2f} of what the truth reaches;", end=" ")
+    print(
+        f"{np.mean([r[1] for r in moving]) / np.mean([r[2] for r in moving]):.2f} of what the truth reaches;", end=" "
+    )
     still = [row[1] for row in rows if row[2] == 0]
     print(
         f"where it stands J {np.mean(still):.2f};" if still else "", f"of the rest {np.mean([r[4] for r in rows]):.3f}"

@@ -77,7 +77,7 @@ def test_masks_made_before_are_replaced():
         (lambda: peanut.Named(), r'Named needs a class: Named\("person"\)\.'),
         (lambda: peanut.Named("person", "bicicle"), "no class called 'bicicle', did you mean 'bicycle'? Known: airpl"),
         (lambda: peanut.Named("person", every=0), r"Named: every must be at least 1, got 0\."),
-        (lambda: peanut.Named("person", min_score=2), r"Named: min_score must be 0 to 1, got 2\."),
+        (lambda: peanut.Named("person", min_score=2), r"Named: min_score must be 0.1 to 1, got 2\."),
         (lambda: peanut.Named("person", grow=-1), r"Named: grow must be at least 0 or None, got -1\."),
         (lambda: peanut.Named("person", shadows=1), r"Named: shadows must be True or False, got 1\."),
         (

@@ -106,7 +106,7 @@ EXAMPLE = "'the man in red', 'all cars on the left', 'the dog that runs'"
             "'the red thing'.",
         ),
         (lambda: peanut.Phrase("a man", every=0), "Phrase: every must be at least 1, got 0."),
-        (lambda: peanut.Phrase("a man", min_score=2), "Phrase: min_score must be 0 to 1, got 2."),
+        (lambda: peanut.Phrase("a man", min_score=2), "Phrase: min_score must be 0.1 to 1, got 2."),
         (lambda: peanut.Phrase("a man", grow=-1), "Phrase: grow must be at least 0 or None, got -1."),
     ],
 )

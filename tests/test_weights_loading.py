@@ -211,18 +211,18 @@ def test_load_refuses_what_it_cannot_load_before_it_fetches(name, sentence, monk
 
 def test_the_table_is_whole():
     table = weights.entries()
-    assert len(table) == 57
+    assert len(table) == 58
     for name, row in table.items():
         assert consequence(row.licence), name
         assert row.layout in {*LAYOUTS, "JIT", "ONNX", "TEXT"}, name
         for file in row.files:
             assert file.sources, name
             assert len(file.sha256) in (0, 8, 64), name
-            kinds = ("https://", "http://", "hub:", "drive:", "pypi:")
+            kinds = ("https://", "http://", "hub:", "drive:", "pypi:", "package:")
             assert all(source.startswith(kinds) for source in file.sources), name
     assert {name for name, row in table.items() if row.reached} == {
         *("basicvsr-reds4", "basicvsr-vimeo-bi", "basicvsr-vimeo-bd", "spynet-reds4"),
-        *("lpips-alex-head", "lpips-vgg-head", "centerface"),
+        *("lpips-alex-head", "lpips-vgg-head", "centerface", "nanodet-g"),
     }
 
 

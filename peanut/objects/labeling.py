@@ -273,10 +273,13 @@ class Labeler:
         one, was = self.objects[number], carried == number
         had, expected = np.count_nonzero(was), FILLED * area(box)
         if np.count_nonzero(labels == number) >= RESTS * (had or expected):
+            one.moved = True
+            return False
+        if had < RESTS * one.area / max(1, one.frames) * labels.size:  # it went away: what is left is none of it
             return False
         labels[was & same & (labels == 0)] = number
         sure = one.hits >= STANDING_HITS and one.score >= STANDING_SCORE
-        if sure and watched.detected and had < ERODED * expected:
+        if sure and not one.moved and watched.detected and had < ERODED * expected:
             labels[cut_out(watched.image, box) & (labels == 0)] = number
         return True
 

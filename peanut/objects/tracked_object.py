@@ -70,6 +70,8 @@ class TrackedObject:
     """Whether it came over the edge of the image."""
     left: bool = False
     """Whether it touched the edge of the image when it was seen last."""
+    moved: bool = False
+    """Whether most of it was ever seen to move."""
     apart: bool = False
     """Of what has no name: whether it was ever seen away from what has one, or beside two."""
     beside: int = 0
