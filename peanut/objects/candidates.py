@@ -28,8 +28,9 @@ class Measured:
         here = window[0]
         if self._light is None:
             self._light = light_of(here.image.reshape(-1, 3)[::7])
-        fps = frames_per_second(window)
-        return [self._candidate(here, number, fps) for number in here.present()]
+        fps, present = frames_per_second(window), here.present()
+        self._colors = {number: known for number, known in self._colors.items() if number in here.objects}
+        return [self._candidate(here, number, fps) for number in present]
 
     def _candidate(self, here: Labels, number: int, fps: float) -> Candidate:
         one = here.objects[number]

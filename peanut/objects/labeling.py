@@ -59,6 +59,10 @@ LONG = 12
 """Frames after which what went nowhere is taken to stand."""
 SAME_MOTION = 1.5
 """Pixels per frame up to which the motion of two pieces is the same."""
+FORGOTTEN = 75
+"""Frames after which an object that was not seen is forgotten: more than the look-ahead of any stage."""
+SIGHTINGS = 8
+"""Tracks that an object keeps: each is one stretch of detections."""
 COMMON_COLORS = 0.4
 """Share of the colors that two sights of one object have in common at least."""
 
@@ -100,10 +104,19 @@ class Labeler:
         self._merge(labels, named)
         self.before, self.grey = labels, watched.grey
         self.frames += 1
+        self._forget(tracks)
         return Labels(watched.frame, watched.image, labels, self.objects, self.same, frozenset(standing))
 
     def _object(self, number: int) -> TrackedObject:
-        return self.objects.setdefault(number, TrackedObject(number))
+        return self.objects.setdefault(number, TrackedObject(number, last=self.frames))
+
+    def _forget(self, tracks: Tracks) -> None:
+        """Drop what was not seen for so long that neither it nor a frame that is still held needs it."""
+        for number in [n for n, one in self.objects.items() if self.frames - one.last > FORGOTTEN]:
+            del self.objects[number]
+            self.same.pop(number, None)
+        for number in [n for n, one in self.owner.items() if n not in tracks or one not in self.objects]:
+            del self.owner[number]
 
     def _named(self, watched: Watched, carried: Array, moving: Array, bins: Array, tracks: Tracks) -> dict[int, Box]:
         """The boxes of what was detected, by the number of its object."""
@@ -115,7 +128,7 @@ class Labeler:
                 found = self._there(box, carried, tracks[number], taken) or self._lost_track(box, tracks[number], taken)
                 self.owner[number] = found or number
                 one = self._object(self.owner[number])
-                one.tracks[number] = tracks[number]
+                one.tracks = dict([*one.tracks.items(), (number, tracks[number])][-SIGHTINGS:])
                 if one.appearance.flow is None:
                     one.appearance.colors = _colors_in(box, moving, bins)
             boxes.setdefault(self.owner[number], box)

@@ -172,10 +172,8 @@ class Labels:
     """h w, int32: the number of an object, 0 for none; at that size."""
     objects: Mapping[int, TrackedObject]
     """The objects of the shot, measured on while frames come."""
-
     same: Mapping[int, int]
     """Objects that turned out to be parts of others, as known by now."""
-
     standing: frozenset[int]
     """The objects that do not move here: their pixels are where they were, or what their boxes and colors tell."""
 
