@@ -310,3 +310,12 @@ def test_a_choice_among_five_takes_less_than_a_fifth_of_a_millisecond():
         choose(meaning, STREET[:5])
         times.append(time.perf_counter() - start)
     assert min(times) < 0.0002
+
+
+def test_what_it_was_also_detected_as_counts_too():
+    parked = made(1, "motorcycle", (100, 100, 300, 300), score=0.49, others={"bicycle": 0.26})
+    assert numbers(choose(parse("the bicycle"), [parked])) == {1}
+    assert numbers(choose(parse("the motorcycle"), [parked])) == {1}
+    assert numbers(choose(parse("the car"), [parked])) == set()
+    (verdict,) = choose(parse("the bicycle"), [parked])
+    assert verdict.reasons == ("motorcycle 0.49, also bicycle 0.26",)

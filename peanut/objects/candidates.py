@@ -51,6 +51,7 @@ class Measured:
             growth=log(one.height / one.first_height) / seconds if one.first_height and one.height else 0.0,
             entered=one.entered,
             left=one.left,
+            others={name: total / max(1, one.hits) for name, total in one.scores.items() if name != one.label},
         )
 
     def _colors_of(self, one: TrackedObject) -> dict[str, float]:

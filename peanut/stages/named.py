@@ -6,9 +6,12 @@ from typing import Any
 import attrs
 
 from peanut.errors import UsageError, pick
-from peanut.objects.tracked_object import Labels
+from peanut.objects.tracked_object import Labels, TrackedObject
 from peanut.stages.object_finder import Choose, ObjectFinder
 from peanut.words.vocabulary import CLASSES, look_up
+
+NEARLY = 0.5
+"""How far behind the class that an object was detected as most another may be, in the sums of their scores."""
 
 
 @attrs.frozen(init=False, repr=False)
@@ -46,9 +49,15 @@ class Named(ObjectFinder):
     def chooser(self) -> Choose:
         def choose(window: Sequence[Labels]) -> Collection[int]:
             here = window[0]
-            return [number for number in here.present() if here.objects[number].label in self.classes]
+            return [number for number in here.present() if _is_one(here.objects[number], self.classes)]
 
         return choose
+
+
+def _is_one(one: TrackedObject, classes: Collection[str]) -> bool:
+    """Whether an object is of one of the classes, or was detected as one almost as often as as another."""
+    most = max(one.scores.values(), default=0.0)
+    return any(one.scores.get(name, 0.0) > NEARLY * most for name in classes)
 
 
 def _labels(name: Any) -> list[str]:

@@ -35,3 +35,5 @@ class Candidate:
     """Whether it came into the picture after the shot began."""
     left: bool = False
     """Whether it is seen to go out of the picture."""
+    others: Mapping[str, float] = attrs.field(factory=dict)
+    """What else it was detected as, each with its score: a bicycle is a motorcycle in some frames."""

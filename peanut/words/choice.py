@@ -142,14 +142,21 @@ def _noun(group: Group, one: Candidate, candidates: Sequence[Candidate]) -> Degr
     found = "has no name" if one.label is None else f"{one.label} {one.score:.2f}"
     if labels is None:
         return 1.0, found
-    if one.label in labels:
+    score = max([one.score if one.label in labels else 0.0, *(one.others.get(label, 0.0) for label in labels)])
+    if score > 0:
+        if one.label not in labels:
+            found += f", also {group.noun.word} {score:.2f}"
         if not group.noun.rides:
-            return ramp(one.score, *NAMED), found
-        under = max(
-            (RELATIONS["on"].degree(one, other) for other in candidates if other.label in group.noun.rides), default=0.0
-        )
-        return ramp(one.score, *NAMED) * (AFOOT + (1 - AFOOT) * under), f"{found}, rides {under:.2f}"
+            return ramp(score, *NAMED), found
+        under = _rides(group, one, candidates)
+        return ramp(score, *NAMED) * (AFOOT + (1 - AFOOT) * under), f"{found}, rides {under:.2f}"
     return 0.0, f"not {article(group.noun.word)} {group.noun.word}: {found}"
+
+
+def _rides(group: Group, one: Candidate, candidates: Sequence[Candidate]) -> float:
+    """The degree to which a person is on what a noun is expected on."""
+    mounts = [other for other in candidates if {other.label, *other.others} & group.noun.rides]
+    return max((RELATIONS["on"].degree(one, other) for other in mounts), default=0.0)
 
 
 def article(word: str) -> str:
