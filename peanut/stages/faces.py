@@ -18,7 +18,7 @@ from peanut.validators import at_least, between, one_of
 from peanut.vision import box_tracking as boxes
 from peanut.vision.array import Array
 from peanut.vision.centerface import SEEN_BEST, FaceDetector
-from peanut.vision.detection import Box, Detection, area, intersection, overlap
+from peanut.vision.detection import Box, Detection, area, centre, intersection, overlap
 from peanut.weights import names_used, pull
 
 Detector = Callable[[Array, float], list[Detection]]
@@ -89,7 +89,7 @@ class _Track:
         if now is None:
             now, self.lost, self.velocity = boxes.moved(self.box, x, y), self.lost + 1, (x * SLOWS, y * SLOWS)
         else:
-            (x0, y0), (x1, y1) = boxes.center(self.box), boxes.center(now)
+            (x0, y0), (x1, y1) = centre(self.box), centre(now)
             self.velocity = (x + x1 - x0) / 2, (y + y1 - y0) / 2
         self.box, self.since = now, self.since + 1
         grown = boxes.moved(now, 0, 0, 1 + min(LOST_MOST, LOST_GROWS * self.lost))
@@ -256,13 +256,13 @@ def _apart(a: Box, b: Box) -> float:
     """The distance of two boxes, in sides of the larger; infinite for sizes that are not of one face."""
     if not 0.25 < area(a) / max(1e-6, area(b)) < 4:
         return float("inf")
-    (x0, y0), (x1, y1) = boxes.center(a), boxes.center(b)
+    (x0, y0), (x1, y1) = centre(a), centre(b)
     return float(np.hypot(x1 - x0, y1 - y0)) / max(1e-6, boxes.side(a), boxes.side(b))
 
 
 def _draw(mask: Array, box: Box, shape: str, grow: float) -> None:
     """Fill the shape of a face in a mask, h w, uint8."""
-    (x, y), parts = boxes.center(box), 16
+    (x, y), parts = centre(box), 16
     width, height = box[2] - box[0], box[3] - box[1]
     y -= HAIR * height
     a, b = (max(side / 2 * (1 + grow), side / 2 + LEAST_MARGIN) for side in (width, height))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from peanut.vision.array import Array
-from peanut.vision.detection import Box
+from peanut.vision.detection import Box, centre
 
 SIDE = 64
 """Pixels of the longer side of a box at most: larger ones are followed in reduced images."""
@@ -25,11 +25,6 @@ def moved(box: Box, x: float, y: float, scale: float = 1.0) -> Box:
     left, top, right, bottom = box
     cx, cy, w, h = (left + right) / 2 + x, (top + bottom) / 2 + y, (right - left) * scale, (bottom - top) * scale
     return cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
-
-
-def center(box: Box) -> tuple[float, float]:
-    """The center of a box, (x, y)."""
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def side(box: Box) -> float:
@@ -72,7 +67,7 @@ def follow(grey: Array, other: Array, box: Box, guess: tuple[float, float] = (0.
     if np.median(np.abs(there - to - scaling * (here - middle))) > SPREAD * side(box) * scale:
         return None
     middle, to = middle / scale + start, to / scale + start
-    cx, cy = center(box)
+    cx, cy = centre(box)
     x, y = to + scaling * (np.array([cx, cy]) - middle) - (cx, cy)
     return moved(box, float(x), float(y), scaling)
 
