@@ -25,15 +25,22 @@ def copied(image: Array, known: Array, hole: Array, at: Array) -> Array:
     inside = hole.astype(np.float32)
     usable = (hole | known).astype(np.float32)
     residual = np.zeros_like(x)
-    for axis, step in ((1, (1, 0)), (0, (0, 1))):
+    excesses = []
+    for axis, step in ((0, (0, 1)), (1, (1, 0))):
         wanted, exists = _difference(x, known, hole, at, axis, step)
         first, second = _halves(start, axis)
         edge = np.minimum(*_halves(usable, axis)) * np.maximum(*_halves(inside, axis))
-        excess = ((second - first - wanted) * (edge * exists)[..., None]).astype(np.float32)
+        excesses.append(((second - first - wanted) * (edge * exists)[..., None]).astype(np.float32))
+    size = [(excess**2).mean(axis=-1) for excess in excesses]
+    seams = np.concatenate([z[z > 1] for z in size])
+    scale = float(np.median(seams)) if len(seams) else 1.0
+    edges = [np.minimum(*_halves(usable, axis)) / (1 + z / scale) for axis, z in enumerate(size)]
+    for axis, (excess, edge) in enumerate(zip(excesses, edges)):
         low, high = _halves(residual, axis)
-        low += excess
-        high -= excess
-    correction = _solve(residual * inside[..., None], inside, usable)
+        low += excess * edge[..., None]
+        high -= excess * edge[..., None]
+    both = [np.pad(edge, ((0, edge_axis == 0), (0, edge_axis == 1))) for edge_axis, edge in enumerate(edges)]
+    correction = _solve(residual * inside[..., None], inside, *both)
     return np.asarray(np.where(hole[..., None], start + correction, x))
 
 
@@ -67,8 +74,8 @@ def _difference(
     return np.asarray(total / np.maximum(weight, 1)[..., None]), np.asarray(weight > 0)
 
 
-def _solve(rhs: Array, inside: Array, usable: Array) -> Array:
-    """u with A u = rhs inside, 0 elsewhere; A the Laplacian of the graph of usable neighbors."""
+def _solve(rhs: Array, inside: Array, down: Array, right: Array) -> Array:
+    """u with A u = rhs inside, 0 elsewhere; A the Laplacian of a graph whose edges down and right have weights."""
     u = np.zeros_like(rhs)
     h, w = inside.shape
     if min(h, w) > COARSEST:
@@ -76,12 +83,12 @@ def _solve(rhs: Array, inside: Array, usable: Array) -> Array:
         pad = ((0, h % 2), (0, w % 2))
         shrunk = [
             cv2.resize(np.pad(z, (*pad, (0, 0))[: z.ndim]), half, interpolation=cv2.INTER_AREA)
-            for z in (rhs, inside, usable)
+            for z in (rhs, inside, down, right)
         ]
         coarse_inside = (shrunk[1] > 0.5).astype(np.float32)
-        coarse = _solve(4 * shrunk[0] * coarse_inside[..., None], coarse_inside, (shrunk[2] > 0.5).astype(np.float32))
+        coarse = _solve(4 * shrunk[0] * coarse_inside[..., None], coarse_inside, *shrunk[2:])
         u = cv2.resize(coarse, (2 * half[0], 2 * half[1]), interpolation=cv2.INTER_LINEAR)[:h, :w] * inside[..., None]
-    edges = [np.minimum(*_halves(usable, axis))[..., None] for axis in (0, 1)]
+    edges = [down[:-1, :, None], right[:, :-1, None]]
     left = rhs - _laplacian(u, edges) * inside[..., None]
     direction, size = left, (left**2).sum()
     for _ in range(STEPS):

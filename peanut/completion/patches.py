@@ -14,12 +14,14 @@ EXHAUSTIVE = 1.2e7
 """Pairs of patches up to which all are compared."""
 ITERATIONS = 8
 FINAL = 2
+TEXTURE = 4.0
+"""Weight of the two channels of texture beside the three of color."""
 
 
 def patch_map(image: Array, known: Array, hole: Array) -> Array | None:
     """Where each pixel of the hole is copied from: h w 2, float32; None if no whole patch is known."""
     x = image.astype(np.float32)
-    x = np.dstack([x, _texture(x, known)])
+    x = np.dstack([x, TEXTURE * _texture(x, known)])
     pyramid = [(x, known, hole)]
     while _depth(pyramid[-1][2]) > 2 * RADIUS + 1 and min(pyramid[-1][1].shape) > 6 * RADIUS:
         smaller = _half(*pyramid[-1])
@@ -36,7 +38,7 @@ def patch_map(image: Array, known: Array, hole: Array) -> Array | None:
             values = np.where(hole[..., None], fill_smooth(x, known), x)
         else:
             match, values = _finer(match, x, known, hole)
-        match, values = _level(values, x, known, hole, match, random, ITERATIONS if number else FINAL)
+        match, values = _level(values, x, known, hole, match, random, (FINAL, 4, ITERATIONS)[min(number, 2)])
     return match
 
 
@@ -203,16 +205,21 @@ def _vote(values: Array, x: Array, hole: Array, targets: Array, found: Array, er
     """Each pixel of the hole: the weighted mean of what the patches over it say."""
     h, w = hole.shape
     scale = max(float(np.percentile(error, 75)), 1e-6)
-    weight = weight * np.exp(-np.maximum(error, 0) / (2 * scale))
-    total = np.zeros((h, w, x.shape[2]), np.float32)
-    share = np.zeros((h, w), np.float32)
-    y, column = targets // w, targets % w
+    top, left, height, width = (lambda b: (b[1], b[0], b[3], b[2]))(cv2.boundingRect(hole.astype(np.uint8)))
+    r = RADIUS
+    to, share = np.zeros((h + 2 * r, w + 2 * r), np.int32), np.zeros((h + 2 * r, w + 2 * r), np.float32)
+    at = targets // w + r, targets % w + r
+    to[at], share[at] = found, weight * np.exp(-np.maximum(error, 0) / (2 * scale))
+    total = np.zeros((height, width, x.shape[2]), np.float32)
+    sum_of_shares = np.zeros((height, width, 1), np.float32)
     flat = x.reshape(-1, x.shape[2])
-    for dy in range(-RADIUS, RADIUS + 1):
-        for dx in range(-RADIUS, RADIUS + 1):
-            inside = (y + dy >= 0) & (y + dy < h) & (column + dx >= 0) & (column + dx < w)
-            inside &= hole.ravel()[np.where(inside, (y + dy) * w + column + dx, 0)]
-            where = (y + dy)[inside], (column + dx)[inside]
-            total[where] += flat[found[inside] + dy * w + dx] * weight[inside][:, None]
-            share[where] += weight[inside]
-    return np.asarray(np.where(hole[..., None], total / np.maximum(share, 1e-20)[..., None], x), np.float32)
+    for dy in range(-r, r + 1, 2):
+        for dx in range(-r, r + 1, 2):
+            box = slice(top + r - dy, top + r - dy + height), slice(left + r - dx, left + r - dx + width)
+            part = share[box][..., None]
+            total += flat.take(to[box] + (dy * w + dx), axis=0, mode="clip") * part
+            sum_of_shares += part
+    out = x.copy()
+    box = slice(top, top + height), slice(left, left + width)
+    out[box] = np.where(hole[box][..., None], total / np.maximum(sum_of_shares, 1e-20), x[box])
+    return np.asarray(out, np.float32)

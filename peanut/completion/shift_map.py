@@ -12,8 +12,10 @@ LABELS = 24
 """Copies of the image among which is chosen."""
 BLOCK = 4
 """Side of the blocks that get one copy each at first, pixels."""
-ROUNDS = 24
+ROUNDS = 16
 """Rounds of belief propagation."""
+STEPS = 6
+"""Steps of the alignment of a copy."""
 SAMPLES = 3000
 """Pixels by which a copy is aligned."""
 
@@ -22,108 +24,114 @@ def shift_map(image: Array, known: Array, hole: Array) -> Array | None:
     """Where each pixel of the hole is copied from: h w 2, float32; None if nothing repeats."""
     h, w = hole.shape
     here = grid(slice(0, h), slice(0, w)).astype(np.float32)
-    found = offsets(image, known, hole)
+    found = _covering(image, known, hole, offsets(image, known, hole))
+    if not len(found):
+        return None
     near = np.argwhere(known & (cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3) < 32))
     near = near[:: max(1, len(near) // SAMPLES)]
-    motions = [_aligned(image, known, near, offset) for offset in found]
-    if not motions:
-        return None
-    places = [here @ motion[:2, :2].T + motion[:2, 2] for motion in motions]
-    colors, valid, cost = [], [], []
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    for at in places:
-        at = at.astype(np.float32)
-        color = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        shown = cv2.remap(known.astype(np.float32), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) > 0.99
-        both = (shown & known).astype(np.float32)
-        colors.append(color)
-        valid.append(shown)
-        cost.append(surrounding_error(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), grey, both))
-    kept = _covering(np.array(cost), np.array(valid), hole)
-    colors, valid, cost = (np.array([z[n] for n in kept]) for z in (colors, valid, cost))
-    label = _labels(colors, valid, cost, image, known, hole)
+    slopes = [cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1))]
+    motions = [_aligned(grey.astype(np.float32), slopes, known.astype(np.uint8), near, offset) for offset in found]
+    places = [(here @ m[:2, :2].T + m[:2, 2]).astype(np.float32) for m in motions]
+    seen = [_seen(image, known, at) for at in places]
+    cost = np.array([_cost(color, image, shown & known) for color, shown in seen])
+    label = _labels(np.array([color for color, _ in seen]), np.array([shown for _, shown in seen]), cost, image, known, hole)
     out = here.copy()
-    for number, n in enumerate(kept):
-        out[label == number] = places[n][label == number]
-    return out.astype(np.float32)
+    for number, at in enumerate(places):
+        out[label == number] = at[label == number]
+    return out
 
 
-def _aligned(image: Array, known: Array, near: Array, offset: Array) -> Array:
-    """An offset as a motion 3 3, refined as far as it fits better: whole, to a fraction of a pixel, affine."""
+def _seen(image: Array, known: Array, at: Array) -> tuple[Array, Array]:
+    """What a copy shows, and where it shows what is known."""
+    color = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    shown = cv2.remap(known.astype(np.float32), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(color), np.asarray(shown > 0.99)
+
+
+def _cost(color: Array, image: Array, both: Array) -> Array:
+    grey, target = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return surrounding_error(grey, target, both.astype(np.float32))
+
+
+def _aligned(grey: Array, slopes: list[Array], known: Array, near: Array, offset: Array) -> Array:
+    """An offset as a motion 3 3, refined as far as it fits better: whole, to a fraction of a pixel, affine.
+
+    Fitted on half of the positions near the hole (y, x), compared on the other half.
+    """
     motion = np.eye(3)
     motion[:2, 2] = np.rint(offset)
     best, least = motion, np.inf
     source, target = near[::2], near[1::2]
     for parameters in (0, 2, 6):
         if parameters:
-            motion = _fitted(image, known, source, motion, parameters)
-        error = _error(image, known, target, motion)[0]
+            motion = _fitted(grey, slopes, known, source, motion, parameters)
+        error = _error(grey, known, target, motion)[0]
         if error < least * 0.98:
             best, least = motion, error
     return best
 
 
-def _error(image: Array, known: Array, at: Array, motion: Array) -> tuple[float, Array, Array, Array]:
+def _error(grey: Array, known: Array, at: Array, motion: Array) -> tuple[float, Array, Array, Array]:
     """Mean square error of a motion at n positions (y, x), the differences, what counts, and where to."""
-    to = (np.column_stack([at[:, 1], at[:, 0]]) @ motion[:2, :2].T + motion[:2, 2]).astype(np.float32)[None]
-    value = cv2.remap(image, to, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)[0].astype(np.float32)
-    shown = cv2.remap(known.astype(np.uint8), to, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)[0] > 0
-    difference = value - image[at[:, 0], at[:, 1]]
-    if shown.sum() < 0.25 * len(at):
+    to = (at[:, ::-1] @ motion[:2, :2].T + motion[:2, 2]).astype(np.float32)[None]
+    value = cv2.remap(grey, to, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)[0]
+    shown = cv2.remap(known, to, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)[0] > 0
+    difference = value - grey[at[:, 0], at[:, 1]]
+    if shown.sum() < 0.25 * len(at) or shown.sum() < 16:
         return np.inf, difference, shown, to
-    difference -= difference[shown].mean(axis=0)
+    difference -= difference[shown].mean()
     return float((difference[shown] ** 2).mean()), difference, shown, to
 
 
-def _fitted(image: Array, known: Array, at: Array, motion: Array, parameters: int) -> Array:
-    """Gauss-Newton (Lucas and Kanade, IJCAI 1981) on the mean over the channels."""
-    grey = image.astype(np.float32).mean(axis=2)
-    dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    centre = at.mean(axis=0)
-    spread = max(float(at.std()), 1.0)
-    y, x = (at[:, 0] - centre[0]) / spread, (at[:, 1] - centre[1]) / spread
-    for _ in range(6):
-        error, difference, shown, to = _error(image, known, at, motion)
+def _fitted(grey: Array, slopes: list[Array], known: Array, at: Array, motion: Array, parameters: int) -> Array:
+    """Gauss-Newton steps with robust weights (Lucas and Kanade, IJCAI 1981), of 2 or 6 parameters."""
+    centre, spread = at.mean(axis=0), max(float(at.std()), 1.0)
+    y, x = ((at - centre) / spread).T
+    for _ in range(STEPS):
+        error, difference, shown, to = _error(grey, known, at, motion)
         if not np.isfinite(error):
             break
-        gx = cv2.remap(dx, to, None, cv2.INTER_LINEAR)[0]
-        gy = cv2.remap(dy, to, None, cv2.INTER_LINEAR)[0]
+        gx, gy = (cv2.remap(slope, to, None, cv2.INTER_LINEAR)[0] for slope in slopes)
         columns = [gx, gy] if parameters == 2 else [gx, gy, gx * x, gx * y, gy * x, gy * y]
-        slopes = np.column_stack(columns)[shown]
-        residual = difference.mean(axis=1)[shown]
+        design, residual = np.column_stack(columns)[shown], difference[shown]
         robust = 1 / (1 + residual**2 / max(float(np.median(residual**2)), 1.0))
-        normal = slopes.T @ (slopes * robust[:, None])
-        normal += 1e-3 * np.trace(normal) / len(normal) * np.eye(len(normal))
-        step = -np.linalg.solve(normal, slopes.T @ (robust * residual))
-        change = np.eye(3)
-        change[:2, 2] = step[:2]
-        update = np.zeros((2, 3))
-        update[:, 2] = step[:2]
-        if parameters == 6:
-            update[0, :2], update[1, :2] = step[2:4] / spread, step[4:6] / spread
-            update[:, 2] -= update[:, :2] @ centre[::-1]
+        normal = design.T @ (design * robust[:, None])
+        normal += (1e-3 * np.trace(normal) / len(normal) + 1e-6) * np.eye(len(normal))
+        step = -np.linalg.solve(normal, design.T @ (robust * residual))
         motion = motion.copy()
-        motion[:2] += update
-        if np.abs(step).max() < 0.01:
+        motion[:2, 2] += step[:2]
+        if parameters == 6:
+            linear = step[2:].reshape(2, 2) / spread
+            motion[:2, :2] += linear
+            motion[:2, 2] -= linear @ centre[::-1]
+        if np.abs(step).max() < 0.02:
             break
     return motion
 
 
-def _covering(cost: Array, valid: Array, hole: Array) -> list[int]:
-    """Greedily those that lower the sum over the hole of the least cost most."""
-    step = BLOCK
-    cost = np.where(valid, cost, 255.0)[:, ::step, ::step][:, hole[::step, ::step]]
-    if not cost.size:
-        return list(range(min(LABELS, len(cost))))
-    least, kept = np.full(cost.shape[1], 255.0), []
-    for _ in range(min(LABELS, len(cost))):
-        gain = np.maximum(least - cost, 0).sum(axis=1)
-        n = int(gain.argmax())
-        if gain[n] <= 0:
+def _covering(image: Array, known: Array, hole: Array, found: Array) -> Array:
+    """Greedily the offsets that lower most the sum over the hole of the least cost; judged on a reduced image."""
+    h, w = hole.shape
+    factor = max(1.0, max(h, w) / 160)
+    size = max(1, round(w / factor)), max(1, round(h / factor))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    sure = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    here, scale = grid(slice(0, size[1]), slice(0, size[0])), np.array([size[0] / w, size[1] / h])
+    costs = []
+    for offset in found:
+        color, shown = _seen(small, sure, (here + offset * scale).astype(np.float32))
+        costs.append(np.where(shown, _cost(color, small, shown & sure), 255)[inside])
+    least, kept = np.full(int(inside.sum()), 255.0), []
+    while costs and len(kept) < LABELS:
+        gain = [float(np.maximum(least - cost, 0).sum()) for cost in costs]
+        best = int(np.argmax(gain))
+        if gain[best] <= 0:
             break
-        kept.append(n)
-        least = np.minimum(least, cost[n])
-    return kept or [0]
+        kept.append(best)
+        least = np.minimum(least, costs[best])
+    return found[kept]
 
 
 def _labels(colors: Array, valid: Array, cost: Array, image: Array, known: Array, hole: Array) -> Array:
