@@ -13,7 +13,7 @@ COMPONENTS = 24
 EXHAUSTIVE = 1.2e7
 """Pairs of patches up to which all are compared."""
 ITERATIONS = 8
-FINAL = 2
+
 TEXTURE = 4.0
 """Weight of the two channels of texture beside the three of color."""
 
@@ -38,7 +38,7 @@ def patch_map(image: Array, known: Array, hole: Array) -> Array | None:
             values = np.where(hole[..., None], fill_smooth(x, known), x)
         else:
             match, values = _finer(match, x, known, hole)
-        match, values = _level(values, x, known, hole, match, random, (FINAL, 4, ITERATIONS)[min(number, 2)])
+        match, values = _level(values, x, known, hole, match, random, (1, 2, ITERATIONS)[min(number, 2)])
     return match
 
 

@@ -141,7 +141,7 @@ def _labels(colors: Array, valid: Array, cost: Array, image: Array, known: Array
     ph, pw = -h % BLOCK, -w % BLOCK
     rim = known & (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     seam = np.abs(colors.astype(np.float32) - image).mean(-1) * rim
-    unary = np.where(valid | ~hole, 0.05 * cost, 255.0) * hole + seam
+    unary = np.where(valid | ~hole, 0.3 * cost, 255.0) * hole + seam
     unary = np.pad(unary, ((0, 0), (0, ph), (0, pw)))
     bh, bw = (h + ph) // BLOCK, (w + pw) // BLOCK
     node = np.pad(hole, ((0, ph), (0, pw))).reshape(bh, BLOCK, bw, BLOCK).any(axis=(1, 3))
@@ -151,7 +151,7 @@ def _labels(colors: Array, valid: Array, cost: Array, image: Array, known: Array
     block = np.pad(block, ((0, 0), (0, ph), (0, pw), (0, 0)), mode="edge")
     label = _propagated(unary, block, node)
     label = np.repeat(np.repeat(label, BLOCK, 0), BLOCK, 1)[:h, :w]
-    pixel = np.where(valid | ~hole, 0.05 * cost, 255.0) * hole + seam
+    pixel = np.where(valid | ~hole, 0.3 * cost, 255.0) * hole + seam
     return _refined(np.where(hole, label, -1), pixel, colors.astype(np.float32), hole)
 
 
