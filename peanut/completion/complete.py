@@ -14,9 +14,8 @@ from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes
 
-Method = Literal["smooth", "shifts", "patches"]
-METHODS: dict[str, object] = {"smooth": None, "shifts": shift_map, "patches": patch_map}
-"""By name."""
+Method = Literal["smooth", "shifts", "repaired", "patches"]
+METHODS: tuple[Method, ...] = "smooth", "shifts", "repaired", "patches"
 MOST = 20_000
 """Pixels of a hole at most where it is filled; larger ones are reduced."""
 MOST_PRETENDED = 5_000
@@ -40,9 +39,9 @@ class Completed:
 def complete(image: Array, hole: Array, known: Array | None = None, method: Method | None = None) -> Completed:
     """Invent what fills a hole; everything else stays bit for bit as it is.
 
-    Three methods: "smooth" interpolates; "shifts" continues what repeats (stripes, tiles, grass) with few shifted
-    copies of the surroundings; "patches" composes the hole of small pieces of them, coarse to fine. Each is tried on
-    pretended holes of the same shape nearby, and the one that restores those best fills the hole. Deterministic.
+    "smooth" interpolates; "shifts" continues what repeats (stripes, tiles, grass) with few shifted copies of the
+    surroundings; "repaired" composes the seams between them anew of patches; "patches" composes all of the hole so,
+    coarse to fine. Each is tried on pretended holes of the same shape nearby: see `chosen`. Deterministic.
 
     image: h w 3, uint8, RGB. hole: h w, bool, what is to be filled. known: h w, bool, what may be looked at and copied;
     all but the hole if None. method: fills without a choice, say as at an earlier frame of the shot.
@@ -55,7 +54,7 @@ def complete(image: Array, hole: Array, known: Array | None = None, method: Meth
         inside = hole[box]
         if method is None:
             method = _chosen(image[box], known[box], inside)
-        filled = _filled(image[box], known[box], inside, method, MOST)
+        filled = _fillings(image[box], known[box], inside, (method,), MOST)[method]
         out[box][inside] = np.clip(np.rint(filled), 0, 255).astype(np.uint8)[inside]
     return Completed(out, method or "smooth")
 
@@ -69,10 +68,10 @@ def _chosen(image: Array, known: Array, hole: Array) -> Method:
     factor = _factor(hole, MOST_PRETENDED)
     small = _reduced(image, known, hole, factor)
 
-    def fill(image: Array, known: Array, hole: Array, name: str) -> Array:
-        return _filled(image, known, hole, name, MOST_PRETENDED)
+    def fill(image: Array, known: Array, hole: Array) -> dict[Method, Array]:
+        return _fillings(image, known, hole, METHODS, MOST_PRETENDED)
 
-    return chosen(fill, *small, METHODS)
+    return chosen(fill, *small)
 
 
 def _factor(hole: Array, most: int) -> int:
@@ -92,18 +91,21 @@ def _reduced(image: Array, known: Array, hole: Array, factor: int) -> tuple[Arra
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), shares[0] > 0.99, shares[1] > 0
 
 
-def _filled(image: Array, known: Array, hole: Array, method: str, most: int) -> Array:
-    """The image, its hole filled by one method: h w 3, float32."""
-    smooth = fill_smooth(image.astype(np.float32), known)
-    search = METHODS[method]
-    if search is None or not known.any():
-        return smooth
+def _fillings(image: Array, known: Array, hole: Array, names: tuple[Method, ...], most: int) -> dict[Method, Array]:
+    """The image, its hole filled by each method: h w 3, float32; smoothly where a method finds nothing to copy."""
     factor = _factor(hole, most)
-    at = search(*_reduced(image, known, hole, factor))
-    if at is None:
-        return smooth
+    small = _reduced(image, known, hole, factor)
+    maps: dict[Method, Array | None] = dict.fromkeys(names)
+    if small[1].any():
+        shifts = shift_map(*small) if {"shifts", "repaired"} & set(names) else None
+        found = {"shifts": lambda: shifts, "repaired": lambda: patch_map(*small, shifts), "patches": lambda: patch_map(*small)}
+        maps.update({name: found[name]() for name in names if name in found})
+    smooth = fill_smooth(image.astype(np.float32), known)
+    return {n: smooth if at is None else copied(image, known, hole, _enlarged(at, hole, factor)) for n, at in maps.items()}
+
+
+def _enlarged(at: Array, hole: Array, factor: int) -> Array:
+    """A map of a reduced image as one of the whole: h w 2, float32."""
     y, x = np.mgrid[: hole.shape[0], : hole.shape[1]]
-    here = np.stack([x, y], -1)
-    offset = at - np.stack(np.meshgrid(np.arange(at.shape[1]), np.arange(at.shape[0])), -1)
-    to = here + factor * offset[y // factor, x // factor]
-    return copied(image, known, hole, to.astype(np.float32))
+    offset = at - np.moveaxis(np.mgrid[: at.shape[0], : at.shape[1]][::-1], 0, -1)
+    return np.asarray(np.stack([x, y], -1) + factor * offset[y // factor, x // factor], np.float32)

@@ -9,7 +9,7 @@ LONGEST = 256
 """Longer side to which images are reduced for the search, pixels."""
 NEAR = 2
 """Pixels of the reduced image within which two offsets are one."""
-PER_WINDOW = 12
+PER_WINDOW = 8
 """Offsets kept per window."""
 
 

@@ -8,7 +8,7 @@ from peanut.vision.array import Array
 from peanut.vision.blending import surrounding_error
 from peanut.vision.optical_flow import grid
 
-LABELS = 24
+LABELS = 16
 """Copies of the image among which is chosen."""
 BLOCK = 4
 """Side of the blocks that get one copy each at first, pixels."""
