@@ -87,7 +87,10 @@ def _reduced(image: Array, known: Array, hole: Array, factor: int) -> tuple[Arra
     below, right = -h % factor, -w % factor
     size = (w + right) // factor, (h + below) // factor
     image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    shares = [cv2.resize(np.pad(x, ((0, below), (0, right))).astype(np.float32), size, interpolation=cv2.INTER_AREA) for x in (known, hole)]
+    shares = [
+        cv2.resize(np.pad(x, ((0, below), (0, right))).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        for x in (known, hole)
+    ]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), shares[0] > 0.99, shares[1] > 0
 
 
@@ -98,10 +101,16 @@ def _fillings(image: Array, known: Array, hole: Array, names: tuple[Method, ...]
     maps: dict[Method, Array | None] = dict.fromkeys(names)
     if small[1].any():
         shifts = shift_map(*small) if {"shifts", "repaired"} & set(names) else None
-        found = {"shifts": lambda: shifts, "repaired": lambda: patch_map(*small, shifts), "patches": lambda: patch_map(*small)}
+        found = {
+            "shifts": lambda: shifts,
+            "repaired": lambda: patch_map(*small, shifts),
+            "patches": lambda: patch_map(*small),
+        }
         maps.update({name: found[name]() for name in names if name in found})
     smooth = fill_smooth(image.astype(np.float32), known)
-    return {n: smooth if at is None else copied(image, known, hole, _enlarged(at, hole, factor)) for n, at in maps.items()}
+    return {
+        n: smooth if at is None else copied(image, known, hole, _enlarged(at, hole, factor)) for n, at in maps.items()
+    }
 
 
 def _enlarged(at: Array, hole: Array, factor: int) -> Array:

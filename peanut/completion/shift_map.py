@@ -35,7 +35,9 @@ def shift_map(image: Array, known: Array, hole: Array) -> Array | None:
     places = [(here @ m[:2, :2].T + m[:2, 2]).astype(np.float32) for m in motions]
     seen = [_seen(image, known, at) for at in places]
     cost = np.array([_cost(color, image, shown & known) for color, shown in seen])
-    label = _labels(np.array([color for color, _ in seen]), np.array([shown for _, shown in seen]), cost, image, known, hole)
+    label = _labels(
+        np.array([color for color, _ in seen]), np.array([shown for _, shown in seen]), cost, image, known, hole
+    )
     out = here.copy()
     for number, at in enumerate(places):
         out[label == number] = at[label == number]
@@ -164,7 +166,11 @@ def _propagated(unary: Array, colors: Array, node: Array) -> Array:
     data = unary[:, rows, columns].T.astype(np.float32)
     edges = []
     for dy, dx in ((0, 1), (1, 0)):
-        to = np.where((rows + dy < bh) & (columns + dx < bw), number[np.minimum(rows + dy, bh - 1), np.minimum(columns + dx, bw - 1)], -1)
+        to = np.where(
+            (rows + dy < bh) & (columns + dx < bw),
+            number[np.minimum(rows + dy, bh - 1), np.minimum(columns + dx, bw - 1)],
+            -1,
+        )
         first = np.flatnonzero(to >= 0)
         second = to[first]
         y, x = rows[first] * BLOCK, columns[first] * BLOCK
@@ -201,7 +207,9 @@ def _refined(label: Array, cost: Array, colors: Array, hole: Array) -> Array:
     for number in range(8):
         part = (rows + columns) % 2 == number % 2
         y, x = rows[part], columns[part]
-        beside = [(np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0))]
+        beside = [
+            (np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0))
+        ]
         others = [label[at] for at in beside]
         current = label[y, x]
         edge = np.zeros(len(y), bool)
@@ -217,7 +225,9 @@ def _refined(label: Array, cost: Array, colors: Array, hole: Array) -> Array:
             for at, other in zip(beside, others):
                 counts = (other >= 0) & (other != chosen)
                 o = np.maximum(other, 0)
-                d = np.abs(colors[chosen, y, x] - colors[o, y, x]).mean(1) + np.abs(colors[chosen, at[0], at[1]] - colors[o, at[0], at[1]]).mean(1)
+                d = np.abs(colors[chosen, y, x] - colors[o, y, x]).mean(1) + np.abs(
+                    colors[chosen, at[0], at[1]] - colors[o, at[0], at[1]]
+                ).mean(1)
                 out += np.where(counts, d / 2, 0)
             return out
 
