@@ -18,8 +18,8 @@ SCALES = 1.0, 0.7, 0.5, 0.35, 0.25
 """Sizes of a pretended hole as shares of the real one's: the first that has room."""
 
 
-def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, known: Array, hole: Array) -> T:
-    """The name of the method that restores pretended holes best.
+def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, known: Array, hole: Array) -> T | None:
+    """The name of the method that restores pretended holes best; None where none can be pretended.
 
     Of the methods that copy that with the least sum of `texture_distance` over the pretended holes; but the smooth
     filling, the first, unless it is beaten at every one by `distance`: a wrong object is worse than none.
@@ -33,7 +33,7 @@ def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, 
         kept.append({name: distance(x, truth, pretended) for name, x in results.items()})
         textures.append({name: texture_distance(x, truth, pretended) for name, x in results.items()})
     if not kept:
-        raise LookupError
+        return None
     smooth, *copies = kept[0]
     best = min(copies, key=lambda name: sum(texture[name] for texture in textures))
     return best if all(one[best] < one[smooth] for one in kept) else smooth

@@ -14,8 +14,8 @@ from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import boxes
 
-Method = Literal["smooth", "shifts", "repaired", "patches"]
-METHODS: tuple[Method, ...] = "smooth", "shifts", "repaired", "patches"
+Method = Literal["smooth", "shifts", "patches"]
+METHODS: tuple[Method, ...] = "smooth", "shifts", "patches"
 MOST = 20_000
 """Pixels of a hole at most where it is filled; larger ones are reduced."""
 MOST_PRETENDED = 5_000
@@ -40,21 +40,20 @@ def complete(image: Array, hole: Array, known: Array | None = None, method: Meth
     """Invent what fills a hole; everything else stays bit for bit as it is.
 
     "smooth" interpolates; "shifts" continues what repeats (stripes, tiles, grass) with few shifted copies of the
-    surroundings; "repaired" composes the seams between them anew of patches; "patches" composes all of the hole so,
-    coarse to fine. Each is tried on pretended holes of the same shape nearby: see `chosen`. Deterministic.
+    surroundings; "patches" composes the hole of small pieces of them, coarse to fine. Each is tried on pretended holes
+    of the same shape nearby: see `chosen`. Deterministic. What is neither known nor hole has no influence.
 
     image: h w 3, uint8, RGB. hole: h w, bool, what is to be filled. known: h w, bool, what may be looked at and copied;
     all but the hole if None. method: fills without a choice, say as at an earlier frame of the shot.
     """
     known = ~hole if known is None else known & ~hole
     out = image.copy()
-    regions = [box for box in boxes(hole, _margin(hole)) if hole[box].any()]
-    regions.sort(key=lambda box: -int(hole[box].sum()))
-    for box in regions:
-        inside = hole[box]
+    for box in sorted(boxes(hole, _margin(hole)), key=lambda box: -int(hole[box].sum())):
+        seen, inside = known[box], hole[box]
+        clean = np.rint(fill_smooth(image[box].astype(np.float32), seen)).astype(np.uint8)
         if method is None:
-            method = _chosen(image[box], known[box], inside)
-        filled = _fillings(image[box], known[box], inside, (method,), MOST)[method]
+            method = _chosen(clean, seen, inside)
+        filled = _fillings(clean, seen, inside, (method,), MOST)[method]
         out[box][inside] = np.clip(np.rint(filled), 0, 255).astype(np.uint8)[inside]
     return Completed(out, method or "smooth")
 
@@ -71,7 +70,7 @@ def _chosen(image: Array, known: Array, hole: Array) -> Method:
     def fill(image: Array, known: Array, hole: Array) -> dict[Method, Array]:
         return _fillings(image, known, hole, METHODS, MOST_PRETENDED)
 
-    return chosen(fill, *small)
+    return chosen(fill, *small) or "smooth"
 
 
 def _factor(hole: Array, most: int) -> int:
@@ -98,15 +97,8 @@ def _fillings(image: Array, known: Array, hole: Array, names: tuple[Method, ...]
     """The image, its hole filled by each method: h w 3, float32; smoothly where a method finds nothing to copy."""
     factor = _factor(hole, most)
     small = _reduced(image, known, hole, factor)
-    maps: dict[Method, Array | None] = dict.fromkeys(names)
-    if small[1].any():
-        shifts = shift_map(*small) if {"shifts", "repaired"} & set(names) else None
-        found = {
-            "shifts": lambda: shifts,
-            "repaired": lambda: patch_map(*small, shifts),
-            "patches": lambda: patch_map(*small),
-        }
-        maps.update({name: found[name]() for name in names if name in found})
+    searches = {"shifts": shift_map, "patches": patch_map}
+    maps = {n: searches[n](*small) if n in searches and small[1].any() else None for n in names}
     smooth = fill_smooth(image.astype(np.float32), known)
     return {
         n: smooth if at is None else copied(image, known, hole, _enlarged(at, hole, factor)) for n, at in maps.items()

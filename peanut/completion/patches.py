@@ -22,8 +22,6 @@ COMPARED = 1.2e7
 """Pairs of patches up to which all are compared; beyond, PatchMatch looks where it is likely."""
 ROUNDS = 1, 2, 8
 """Rounds of search and vote at the finest level, the next, and all others: votes blur where little is left to find."""
-REPAIRED = 3
-"""Levels of the pyramid when a filling is only repaired."""
 NEAREST = 1.3
 """A patch this many times counts more per pixel that it lies nearer to what is known."""
 
@@ -49,11 +47,11 @@ class _Level:
     def halved(self) -> "_Level":
         h, w = self.hole.shape
         size = (w + 1) // 2, (h + 1) // 2
-        known, hole = (np.pad(x, ((0, h % 2), (0, w % 2))).astype(np.float32) for x in (self.known, self.hole))
+        known, inside = (np.pad(x, ((0, h % 2), (0, w % 2))).astype(np.float32) for x in (self.known, self.hole))
         image = np.pad(self.image, ((0, h % 2), (0, w % 2), (0, 0)))
         share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
         total = cv2.resize(image * known[..., None], size, interpolation=cv2.INTER_AREA)
-        hole = cv2.resize(hole, size, interpolation=cv2.INTER_AREA) > 0
+        hole = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA) > 0)
         return _Level(total / np.maximum(share, 1e-6)[..., None], (share > 0.49) & ~hole, hole)
 
     def copied(self, match: Array) -> Array:
@@ -64,25 +62,23 @@ class _Level:
         return np.where(self.hole[..., None], fill_smooth(image, known), self.image)
 
 
-def patch_map(image: Array, known: Array, hole: Array, start: Array | None = None) -> Array | None:
+def patch_map(image: Array, known: Array, hole: Array) -> Array | None:
     """Where each pixel of a hole is copied from: h w 2, float32, whole numbers; None if no whole patch is known.
 
-    image: h w 3, uint8. known, hole: h w, bool. start: h w 2, such a map whose seams are to be repaired.
+    image: h w 3, uint8. known, hole: h w, bool.
     """
     x = image.astype(np.float32)
     pyramid = [_Level(np.dstack([x, TEXTURE * _texture(x, known)]), known, hole)]
     if not len(pyramid[0].sources):
         return None
-    while len(pyramid) < REPAIRED if start is not None else _depth(pyramid[-1].hole) > 2 * RADIUS + 1:
+    while _depth(pyramid[-1].hole) > 2 * RADIUS + 1:
         level = pyramid[-1].halved()
         if min(level.hole.shape) < 5 * RADIUS or not len(level.sources):
             break
         pyramid.append(level)
-    coarsest, match = pyramid[-1], None
+    coarsest = pyramid[-1]
+    match: Array | None = None
     values = np.where(coarsest.hole[..., None], fill_smooth(coarsest.image, coarsest.known), coarsest.image)
-    if start is not None:
-        match = _resampled(start, coarsest.hole.shape, 0.5 ** (len(pyramid) - 1))
-        values = coarsest.copied(match)
     random = np.random.default_rng(0)
     for number in range(len(pyramid) - 1, -1, -1):
         level = pyramid[number]
@@ -101,7 +97,7 @@ def _texture(x: Array, known: Array) -> Array:
         both = (known & np.roll(known, -1, axis)).astype(np.float32)
         change = cv2.blur(np.abs(np.roll(grey, -1, axis) - grey) * both, side)
         out.append(change / np.maximum(cv2.blur(both, side), 1e-3))
-    return np.dstack(out).astype(np.float32)
+    return np.asarray(np.dstack(out), np.float32)
 
 
 def _depth(hole: Array) -> float:
@@ -115,7 +111,7 @@ def _resampled(match: Array, size: tuple[int, ...], scale: float) -> Array:
     here = np.stack([x, y], axis=-1)
     there = np.minimum((here / scale).astype(int), [match.shape[1] - 1, match.shape[0] - 1])
     offset = scale * (match[there[..., 1], there[..., 0]] - there)
-    return np.clip(np.rint(here + offset), 0, [w - 1, h - 1]).astype(np.float32)
+    return np.asarray(np.clip(np.rint(here + offset), 0, [w - 1, h - 1]), np.float32)
 
 
 def _patches(x: Array, where: Array) -> Array:

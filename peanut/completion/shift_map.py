@@ -1,4 +1,10 @@
-"""Filling a hole with few shifted copies of the image, the seams between them where they show least."""
+"""Filling a hole with few shifted copies of the image, the seams between them where they show least.
+
+After He and Sun, Statistics of Patch Offsets for Image Completion, ECCV 2012; beyond whole offsets, each copy is
+aligned to what is known around the hole.
+"""
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -6,116 +12,70 @@ import numpy as np
 from peanut.completion.offsets import offsets
 from peanut.vision.array import Array
 from peanut.vision.blending import surrounding_error
-from peanut.vision.optical_flow import grid
+from peanut.vision.optical_flow import grid, sample
 
 LABELS = 16
-"""Copies of the image among which is chosen."""
+"""Copies among which is chosen, at most."""
+COVERED = 160
+"""Longer side, pixels, of the image on which these are chosen."""
 BLOCK = 4
 """Side of the blocks that get one copy each at first, pixels."""
-ROUNDS = 16
-"""Rounds of belief propagation."""
-STEPS = 6
-"""Steps of the alignment of a copy."""
-SAMPLES = 3000
-"""Pixels by which a copy is aligned."""
+ROUNDS, REFINED = 16, 8
+"""Rounds of belief propagation on the blocks, and of iterated conditional modes on the pixels."""
+SURROUNDINGS = 0.3
+"""Weight of the error around a pixel beside the seams."""
+NOT_SHOWN = 255.0
+"""Cost of a pixel that a copy does not show, grey levels."""
+NEAR, SAMPLES, STEPS = 32, 3000, 6
+"""A copy is aligned to what is this near to the hole, by at most so many pixels, in so many steps."""
+AROUND = (0, 1), (1, 0), (0, -1), (-1, 0)
+"""The four neighbors: rows and columns."""
+BETTER = 0.98
+"""Share of the error that a finer motion must be below, or the coarser one stays."""
 
 
 def shift_map(image: Array, known: Array, hole: Array) -> Array | None:
-    """Where each pixel of the hole is copied from: h w 2, float32; None if nothing repeats."""
+    """Where each pixel of a hole is copied from: h w 2, float32; None if nothing repeats.
+
+    image: h w 3, uint8. known, hole: h w, bool.
+    """
     h, w = hole.shape
-    here = grid(slice(0, h), slice(0, w)).astype(np.float32)
+    here = grid(slice(0, h), slice(0, w))
     found = _covering(image, known, hole, offsets(image, known, hole))
-    if not len(found):
-        return None
-    near = np.argwhere(known & (cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3) < 32))
+    near = np.argwhere(known & (cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3) < NEAR))
     near = near[:: max(1, len(near) // SAMPLES)]
+    if not len(found) or not len(near):
+        return None
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     slopes = [cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1))]
-    motions = [_aligned(grey.astype(np.float32), slopes, known.astype(np.uint8), near, offset) for offset in found]
-    places = [(here @ m[:2, :2].T + m[:2, 2]).astype(np.float32) for m in motions]
-    seen = [_seen(image, known, at) for at in places]
-    cost = np.array([_cost(color, image, shown & known) for color, shown in seen])
-    label = _labels(
-        np.array([color for color, _ in seen]), np.array([shown for _, shown in seen]), cost, image, known, hole
-    )
-    out = here.copy()
-    for number, at in enumerate(places):
-        out[label == number] = at[label == number]
-    return out
+    motions = [_aligned(grey.astype(np.float32), slopes, known, near, offset) for offset in found]
+    places = [(here @ motion[:, :2].T + motion[:, 2]).astype(np.float32) for motion in motions]
+    colors = np.stack([_cubic(image, at) for at in places])
+    shown = np.stack([_shown(known, at) for at in places])
+    label = _labels(colors, shown, image, known, hole)
+    return np.asarray(np.take_along_axis(np.stack(places), np.maximum(label, 0)[None, ..., None], axis=0)[0])
 
 
-def _seen(image: Array, known: Array, at: Array) -> tuple[Array, Array]:
-    """What a copy shows, and where it shows what is known."""
-    color = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    shown = cv2.remap(known.astype(np.float32), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(color), np.asarray(shown > 0.99)
+def _cubic(x: Array, at: Array) -> Array:
+    no_second: Any = None  # both coordinates are in the first
+    return np.asarray(cv2.remap(x, at, no_second, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
 
 
-def _cost(color: Array, image: Array, both: Array) -> Array:
-    grey, target = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return surrounding_error(grey, target, both.astype(np.float32))
+def _shown(known: Array, at: Array) -> Array:
+    """Whether what lies at positions is known: bool."""
+    return np.asarray(sample(known.astype(np.float32), at, padding="zeros") > 0.99)
 
 
-def _aligned(grey: Array, slopes: list[Array], known: Array, near: Array, offset: Array) -> Array:
-    """An offset as a motion 3 3, refined as far as it fits better: whole, to a fraction of a pixel, affine.
-
-    Fitted on half of the positions near the hole (y, x), compared on the other half.
-    """
-    motion = np.eye(3)
-    motion[:2, 2] = np.rint(offset)
-    best, least = motion, np.inf
-    source, target = near[::2], near[1::2]
-    for parameters in (0, 2, 6):
-        if parameters:
-            motion = _fitted(grey, slopes, known, source, motion, parameters)
-        error = _error(grey, known, target, motion)[0]
-        if error < least * 0.98:
-            best, least = motion, error
-    return best
-
-
-def _error(grey: Array, known: Array, at: Array, motion: Array) -> tuple[float, Array, Array, Array]:
-    """Mean square error of a motion at n positions (y, x), the differences, what counts, and where to."""
-    to = (at[:, ::-1] @ motion[:2, :2].T + motion[:2, 2]).astype(np.float32)[None]
-    value = cv2.remap(grey, to, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)[0]
-    shown = cv2.remap(known, to, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)[0] > 0
-    difference = value - grey[at[:, 0], at[:, 1]]
-    if shown.sum() < 0.25 * len(at) or shown.sum() < 16:
-        return np.inf, difference, shown, to
-    difference -= difference[shown].mean()
-    return float((difference[shown] ** 2).mean()), difference, shown, to
-
-
-def _fitted(grey: Array, slopes: list[Array], known: Array, at: Array, motion: Array, parameters: int) -> Array:
-    """Gauss-Newton steps with robust weights (Lucas and Kanade, IJCAI 1981), of 2 or 6 parameters."""
-    centre, spread = at.mean(axis=0), max(float(at.std()), 1.0)
-    y, x = ((at - centre) / spread).T
-    for _ in range(STEPS):
-        error, difference, shown, to = _error(grey, known, at, motion)
-        if not np.isfinite(error):
-            break
-        gx, gy = (cv2.remap(slope, to, None, cv2.INTER_LINEAR)[0] for slope in slopes)
-        columns = [gx, gy] if parameters == 2 else [gx, gy, gx * x, gx * y, gy * x, gy * y]
-        design, residual = np.column_stack(columns)[shown], difference[shown]
-        robust = 1 / (1 + residual**2 / max(float(np.median(residual**2)), 1.0))
-        normal = design.T @ (design * robust[:, None])
-        normal += (1e-3 * np.trace(normal) / len(normal) + 1e-6) * np.eye(len(normal))
-        step = -np.linalg.solve(normal, design.T @ (robust * residual))
-        motion = motion.copy()
-        motion[:2, 2] += step[:2]
-        if parameters == 6:
-            linear = step[2:].reshape(2, 2) / spread
-            motion[:2, :2] += linear
-            motion[:2, 2] -= linear @ centre[::-1]
-        if np.abs(step).max() < 0.02:
-            break
-    return motion
+def _costs(color: Array, shown: Array, image: Array, known: Array) -> Array:
+    """The error of a copy around each pixel, h w, grey levels; NOT_SHOWN where it shows nothing."""
+    greys = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (color, image))
+    return np.where(shown, surrounding_error(*greys, (shown & known).astype(np.float32)), np.float32(NOT_SHOWN))
 
 
 def _covering(image: Array, known: Array, hole: Array, found: Array) -> Array:
     """Greedily the offsets that lower most the sum over the hole of the least cost; judged on a reduced image."""
     h, w = hole.shape
-    factor = max(1.0, max(h, w) / 160)
+    factor = max(1.0, max(h, w) / COVERED)
     size = max(1, round(w / factor)), max(1, round(h / factor))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     sure = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
@@ -123,9 +83,10 @@ def _covering(image: Array, known: Array, hole: Array, found: Array) -> Array:
     here, scale = grid(slice(0, size[1]), slice(0, size[0])), np.array([size[0] / w, size[1] / h])
     costs = []
     for offset in found:
-        color, shown = _seen(small, sure, (here + offset * scale).astype(np.float32))
-        costs.append(np.where(shown, _cost(color, small, shown & sure), 255)[inside])
-    least, kept = np.full(int(inside.sum()), 255.0), []
+        at = (here + offset * scale).astype(np.float32)
+        costs.append(_costs(sample(small, at), _shown(sure, at), small, sure)[inside])
+    least: Array = np.full(int(inside.sum()), NOT_SHOWN, np.float32)
+    kept: list[int] = []
     while costs and len(kept) < LABELS:
         gain = [float(np.maximum(least - cost, 0).sum()) for cost in costs]
         best = int(np.argmax(gain))
@@ -133,108 +94,134 @@ def _covering(image: Array, known: Array, hole: Array, found: Array) -> Array:
             break
         kept.append(best)
         least = np.minimum(least, costs[best])
-    return found[kept]
+    return np.asarray(found[kept])
 
 
-def _labels(colors: Array, valid: Array, cost: Array, image: Array, known: Array, hole: Array) -> Array:
-    """Which copy each pixel gets: h w; -1 outside."""
-    h, w = hole.shape
-    k = len(colors)
-    ph, pw = -h % BLOCK, -w % BLOCK
+def _aligned(grey: Array, slopes: list[Array], known: Array, near: Array, offset: Array) -> Array:
+    """An offset as a motion 2 3, refined as far as it fits better: whole, to a fraction of a pixel, affine.
+
+    Fitted on half of the positions near the hole (y, x), compared on the other half.
+    """
+    motion = np.column_stack([np.eye(2), np.rint(offset)])
+    best, least = motion, _error(grey, known, near[1::2], motion)[0]
+    for affine in (False, True):
+        motion = _fitted(grey, slopes, known, near[::2], motion, affine)
+        error = _error(grey, known, near[1::2], motion)[0]
+        if error < BETTER * least:
+            best, least = motion, error
+    return best
+
+
+def _error(grey: Array, known: Array, near: Array, motion: Array) -> tuple[float, Array, Array, Array]:
+    """Mean square error of a motion at n positions (y, x), the differences, what counts, and where to."""
+    to = (near[:, ::-1] @ motion[:, :2].T + motion[:, 2]).astype(np.float32)[None]
+    shown = sample(known.view(np.uint8), to, nearest=True, padding="zeros")[0] > 0
+    difference = _cubic(grey, to)[0] - grey[near[:, 0], near[:, 1]]
+    if shown.sum() < max(16, 0.25 * len(near)):
+        return np.inf, difference, shown, to
+    difference -= difference[shown].mean()
+    return float((difference[shown] ** 2).mean()), difference, shown, to
+
+
+def _fitted(grey: Array, slopes: list[Array], known: Array, near: Array, motion: Array, affine: bool) -> Array:
+    """Steps of Gauss-Newton with robust weights (Lucas and Kanade, IJCAI 1981), of 2 parameters or 6."""
+    centre, spread = near.mean(axis=0), max(float(near.std()), 1.0)
+    y, x = ((near - centre) / spread).T
+    for _ in range(STEPS):
+        error, difference, shown, to = _error(grey, known, near, motion)
+        if not np.isfinite(error):
+            break
+        gx, gy = (sample(slope, to)[0] for slope in slopes)
+        design = np.column_stack([gx, gy, *((gx * x, gx * y, gy * x, gy * y) if affine else ())])[shown]
+        residual = difference[shown]
+        robust = 1 / (1 + residual**2 / max(float(np.median(residual**2)), 1.0))
+        normal = design.T @ (design * robust[:, None])
+        normal += (1e-3 * np.trace(normal) / len(normal) + 1e-6) * np.eye(len(normal))
+        step = -np.linalg.solve(normal, design.T @ (robust * residual))
+        motion = motion.copy()
+        motion[:, 2] += step[:2]
+        if affine:
+            linear = step[2:].reshape(2, 2) / spread
+            motion[:, :2] += linear
+            motion[:, 2] -= linear @ centre[::-1]
+        if np.abs(step).max() < 0.02:
+            break
+    return motion
+
+
+def _labels(colors: Array, shown: Array, image: Array, known: Array, hole: Array) -> Array:
+    """Which of k copies, k h w 3, each pixel of the hole gets: h w, int; -1 outside.
+
+    Least is the sum of: SURROUNDINGS times the error around each pixel; the difference to the image at known pixels
+    beside the hole; and between neighbors of different copies a, b the mean of |a - b| at both.
+    """
+    (h, w), k = hole.shape, len(colors)
+    costs = SURROUNDINGS * np.stack([_costs(c, s, image, known) for c, s in zip(colors, shown, strict=True)])
+    costs = np.where(shown, costs, NOT_SHOWN) * hole
     rim = known & (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-    seam = np.abs(colors.astype(np.float32) - image).mean(-1) * rim
-    unary = np.where(valid | ~hole, 0.3 * cost, 255.0) * hole + seam
-    unary = np.pad(unary, ((0, 0), (0, ph), (0, pw)))
-    bh, bw = (h + ph) // BLOCK, (w + pw) // BLOCK
-    node = np.pad(hole, ((0, ph), (0, pw))).reshape(bh, BLOCK, bw, BLOCK).any(axis=(1, 3))
-    unary = unary.reshape(k, bh, BLOCK, bw, BLOCK).sum(axis=(2, 4))
-    node |= False
-    block = colors.astype(np.float32)
-    block = np.pad(block, ((0, 0), (0, ph), (0, pw), (0, 0)), mode="edge")
-    label = _propagated(unary, block, node)
-    label = np.repeat(np.repeat(label, BLOCK, 0), BLOCK, 1)[:h, :w]
-    pixel = np.where(valid | ~hole, 0.3 * cost, 255.0) * hole + seam
-    return _refined(np.where(hole, label, -1), pixel, colors.astype(np.float32), hole)
+    y, x = np.nonzero(rim)
+    costs[:, y, x] += np.abs(colors[:, y, x].astype(np.float32) - image[y, x]).mean(axis=-1)
+    pad = ((0, -h % BLOCK), (0, -w % BLOCK))
+    rows, columns = (h + pad[0][1]) // BLOCK, (w + pad[1][1]) // BLOCK
+    blocks = np.pad(costs, ((0, 0), *pad)).reshape(k, rows, BLOCK, columns, BLOCK).sum(axis=(2, 4))
+    node = np.pad(hole, pad).reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
+    label = _propagated(blocks, np.pad(colors, ((0, 0), *pad, (0, 0)), mode="edge"), np.asarray(node))
+    label = np.repeat(np.repeat(label, BLOCK, axis=0), BLOCK, axis=1)[:h, :w]
+    return _refined(np.where(hole, label, -1), costs, colors, hole)
 
 
-def _propagated(unary: Array, colors: Array, node: Array) -> Array:
-    """Min-sum belief propagation on the blocks (Felzenszwalb and Huttenlocher, IJCV 2006)."""
-    k, bh, bw = unary.shape
-    number = np.full((bh, bw), -1)
+def _edges(colors: Array, node: Array) -> list[tuple[Array, Array, Array]]:
+    """Pairs of neighboring blocks, to the right and below, and what a seam between two copies costs there: n k k."""
+    number, edges = np.full(node.shape, -1), []
     number[node] = np.arange(node.sum())
-    rows, columns = np.nonzero(node)
-    data = unary[:, rows, columns].T.astype(np.float32)
-    edges = []
+    along, across = np.arange(BLOCK), np.array([BLOCK - 1, BLOCK])
     for dy, dx in ((0, 1), (1, 0)):
-        to = np.where(
-            (rows + dy < bh) & (columns + dx < bw),
-            number[np.minimum(rows + dy, bh - 1), np.minimum(columns + dx, bw - 1)],
-            -1,
-        )
-        first = np.flatnonzero(to >= 0)
-        second = to[first]
-        y, x = rows[first] * BLOCK, columns[first] * BLOCK
-        along = np.arange(BLOCK)
-        if dx:
-            ys, xs = y[:, None, None] + along[:, None], x[:, None, None] + np.array([BLOCK - 1, BLOCK])
-        else:
-            ys, xs = y[:, None, None] + np.array([[BLOCK - 1], [BLOCK]]), x[:, None, None] + along
-        ys, xs = np.broadcast_arrays(ys, xs)
-        strip = colors[:, ys, xs].reshape(k, len(first), -1).transpose(1, 0, 2)
-        norm = (strip**2).sum(2)
-        apart = norm[:, :, None] + norm[:, None, :] - 2 * strip @ strip.transpose(0, 2, 1)
-        v = np.sqrt(np.maximum(apart, 0) / (2 * BLOCK * 3)) * BLOCK
-        edges.append((first, second, v.astype(np.float32)))
-    inbox = np.zeros((4, len(data), k), np.float32)
+        first = number[: node.shape[0] - dy, : node.shape[1] - dx]
+        second = number[dy:, dx:]
+        y, x = np.nonzero((first >= 0) & (second >= 0))
+        rows = BLOCK * y[:, None, None] + (along[:, None] if dx else across[:, None])
+        strip = colors[:, rows, BLOCK * x[:, None, None] + (across if dx else along)].astype(np.float32)
+        strip = strip.reshape(len(colors), len(y), 6 * BLOCK).transpose(1, 0, 2)
+        norm = (strip**2).sum(axis=2)
+        square = norm[:, :, None] + norm[:, None, :] - 2 * strip @ strip.transpose(0, 2, 1)
+        edges.append((first[y, x], second[y, x], BLOCK * np.sqrt(np.maximum(square, 0) / strip.shape[2])))
+    return edges
+
+
+def _propagated(costs: Array, colors: Array, node: Array) -> Array:
+    """Min-sum belief propagation on the blocks: Felzenszwalb and Huttenlocher, IJCV 2006."""
+    data = costs[:, node].T.astype(np.float32)
+    edges = _edges(colors, node)
+    messages: Array = np.zeros((2 * len(edges), *data.shape), np.float32)
     for _ in range(ROUNDS):
-        belief = data + inbox.sum(0)
-        new = np.zeros_like(inbox)
-        for e, (first, second, v) in enumerate(edges):
-            out = ((belief[first] - inbox[2 * e + 1][first])[:, :, None] + v).min(1)
-            back = ((belief[second] - inbox[2 * e][second])[:, :, None] + v).min(1)
-            new[2 * e][second] = out - out.min(1, keepdims=True)
-            new[2 * e + 1][first] = back - back.min(1, keepdims=True)
-        inbox = 0.5 * inbox + 0.5 * new
-    label = np.full((bh, bw), -1)
-    label[node] = (data + inbox.sum(0)).argmin(1)
+        belief, new = data + messages.sum(axis=0), np.zeros_like(messages)
+        for n, (first, second, seam) in enumerate(edges):
+            for start, end, into, back in ((first, second, 2 * n, 2 * n + 1), (second, first, 2 * n + 1, 2 * n)):
+                best = ((belief[start] - messages[back][start])[:, None, :] + seam).min(axis=2)
+                new[into][end] = best - best.min(axis=1, keepdims=True)
+        messages = (messages + new) / 2
+    label = np.full(node.shape, -1)
+    label[node] = (data + messages.sum(axis=0)).argmin(axis=1)
     return label
 
 
-def _refined(label: Array, cost: Array, colors: Array, hole: Array) -> Array:
-    """Iterated conditional modes on the pixels, each trying the labels of its neighbors, in a checkerboard."""
-    h, w = hole.shape
-    rows, columns = np.nonzero(hole)
-    for number in range(8):
-        part = (rows + columns) % 2 == number % 2
-        y, x = rows[part], columns[part]
-        beside = [
-            (np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0))
-        ]
-        others = [label[at] for at in beside]
-        current = label[y, x]
-        edge = np.zeros(len(y), bool)
-        for other in others:
-            edge |= (other >= 0) & (other != current)
-        y, x = y[edge], x[edge]
-        beside = [(a[edge], b[edge]) for a, b in beside]
-        others = [other[edge] for other in others]
-        current = current[edge]
-
-        def total(chosen):
-            out = cost[chosen, y, x].astype(np.float32)
-            for at, other in zip(beside, others):
-                counts = (other >= 0) & (other != chosen)
-                o = np.maximum(other, 0)
-                d = np.abs(colors[chosen, y, x] - colors[o, y, x]).mean(1) + np.abs(
-                    colors[chosen, at[0], at[1]] - colors[o, at[0], at[1]]
-                ).mean(1)
-                out += np.where(counts, d / 2, 0)
-            return out
-
-        best, least = current, total(current)
-        for other in others:
-            t = total(np.where(other >= 0, other, current))
-            better = (t < least) & (other >= 0)
-            best, least = np.where(better, other, best), np.where(better, t, least)
-        label[y, x] = best
-    return label
+def _refined(label: Array, costs: Array, colors: Array, hole: Array) -> Array:
+    """Iterated conditional modes: pixels at seams try their neighbors' labels, in a checkerboard. Besag, 1986."""
+    padded = np.pad(label, 1, constant_values=-1)
+    for number in range(REFINED):
+        inner = padded[1:-1, 1:-1]
+        beside = [padded[1 + dy : dy + inner.shape[0] + 1, 1 + dx : dx + inner.shape[1] + 1] for dy, dx in AROUND]
+        seam = np.logical_or.reduce([(other >= 0) & (other != inner) for other in beside])
+        y, x = np.nonzero(hole & seam)
+        y, x = (z[(y + x) % 2 == number % 2] for z in (y, x))
+        others = [other[y, x] for other in beside]
+        tried = np.stack([inner[y, x], *(np.where(other >= 0, other, inner[y, x]) for other in others)])
+        total = costs[tried, y, x]
+        for (dy, dx), other in zip(AROUND, others, strict=True):
+            here = y, x
+            there = np.clip(y + dy, 0, hole.shape[0] - 1), np.clip(x + dx, 0, hole.shape[1] - 1)
+            for at in (here, there):
+                apart = np.abs(colors[(tried, *at)].astype(np.float32) - colors[(np.maximum(other, 0), *at)])
+                total = total + np.where(other >= 0, apart.mean(axis=-1) / 2, 0)
+        padded[y + 1, x + 1] = np.take_along_axis(tried, total.argmin(axis=0)[None], axis=0)[0]
+    return padded[1:-1, 1:-1]
