@@ -51,7 +51,10 @@ def drawn() -> dict[str, Array]:
     }
     noise = [np.random.default_rng(number).normal(0, 3, (HEIGHT, WIDTH, 3)) for number in range(len(greys))]
     tint = np.array([0, -5, -15])
-    return {n: np.clip(g[..., None] + tint + z, 0, 255).astype(np.uint8) for (n, g), z in zip(greys.items(), noise)}
+    return {
+        n: np.clip(g[..., None] + tint + z, 0, 255).astype(np.uint8)
+        for (n, g), z in zip(greys.items(), noise, strict=True)
+    }
 
 
 def photographs(folder: Path) -> dict[str, Array]:

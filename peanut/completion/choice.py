@@ -40,7 +40,7 @@ def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, 
 
 
 def places(known: Array, hole: Array) -> list[Array]:
-    """Holes of the same shape where all is known, the nearest first: h w, bool each; smaller ones if there is no room."""
+    """Holes of the same shape where all is known, the nearest first: h w, bool each; smaller ones for want of room."""
     x, y, w, h = cv2.boundingRect(hole.astype(np.uint8))
     for scale in SCALES:
         size = max(1, round(w * scale)), max(1, round(h * scale))
@@ -90,12 +90,13 @@ def texture_distance(result: Array, truth: Array, hole: Array) -> float:
 
 def _bands(result: Array, truth: Array, hole: Array, most: int, window: float) -> tuple[list[float], float]:
     """The errors of the local energies of the bands of a Laplacian pyramid, and the mean square error of the rest."""
-    here, errors = hole.astype(np.float32), []
+    here: Array = hole.astype(np.float32)
+    errors: list[float] = []
     while len(errors) < most and min(here.shape) > 1 and here.max() > 0.5:
         lows, energies = [cv2.pyrDown(x) for x in (result, truth)], []
         for x, low in zip((result, truth), lows, strict=True):
             band = x - cv2.pyrUp(low, dstsize=(x.shape[1], x.shape[0]))
             energies.append(np.sqrt(cv2.GaussianBlur((band**2).mean(axis=2), (0, 0), window)))
         errors.append(float(((energies[0] - energies[1]) ** 2 * here).sum() / here.sum()))
-        (result, truth), here = lows, cv2.pyrDown(here)
+        result, truth, here = (np.asarray(x) for x in (*lows, cv2.pyrDown(here)))
     return errors or [0.0], float((((result - truth) ** 2).mean(axis=2) * here).sum() / max(float(here.sum()), 1e-6))

@@ -1,5 +1,6 @@
 """Completing an image: inventing what fills a hole, by the method that restores a pretended hole best."""
 
+import math
 from typing import Literal
 
 import attrs
@@ -75,7 +76,7 @@ def _chosen(image: Array, known: Array, hole: Array) -> Method:
 
 def _factor(hole: Array, most: int) -> int:
     """By which whole number an image is reduced."""
-    return max(1, int(np.ceil(np.sqrt(hole.sum() / most) - 0.1)), -(-max(hole.shape) // LONGEST))
+    return max(1, math.ceil(math.sqrt(int(hole.sum()) / most) - 0.1), -(-int(max(hole.shape)) // LONGEST))
 
 
 def _reduced(image: Array, known: Array, hole: Array, factor: int) -> tuple[Array, Array, Array]:

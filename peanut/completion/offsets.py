@@ -38,12 +38,12 @@ def offsets(image: Array, known: Array, hole: Array) -> Array:
     for offset in found:
         if all(np.abs(offset - other).max() > NEAR - 1 for other in unique):
             unique.append(offset)
-    return (np.array(unique).reshape(-1, 2) * scale).astype(np.float32)
+    return np.asarray(np.array(unique).reshape(-1, 2) * scale, np.float32)
 
 
 def _windows(hole: Array, sure: Array) -> list[Array]:
     """What is known near the hole: all of it, and what lies to each side."""
-    y, x, height, width = (lambda b: (b[1], b[0], b[3], b[2]))(cv2.boundingRect(hole.astype(np.uint8)))
+    x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
     reach = max(8, min(height, width) // 2)
     rows, columns = np.mgrid[: hole.shape[0], : hole.shape[1]]
     near = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3) <= reach
@@ -56,7 +56,8 @@ def _windows(hole: Array, sure: Array) -> list[Array]:
 
 def _spectra(x: Array, sure: Array) -> tuple[Array, Array, Array]:
     size = tuple(cv2.getOptimalDFTSize(2 * n) for n in sure.shape)
-    return tuple(np.fft.rfft2(z, size, axes=(0, 1)) for z in (sure, (x**2).sum(2), x))
+    known, square, content = (np.fft.rfft2(z, size, axes=(0, 1)) for z in (sure, (x**2).sum(2), x))
+    return known, square, content
 
 
 def _minima(x: Array, weight: Array, spectra: tuple[Array, Array, Array]) -> list[Array]:

@@ -120,7 +120,7 @@ def _patches(x: Array, where: Array) -> Array:
     padded = np.pad(x, ((r, r), (r, r), (0, 0)), mode="reflect" if min(x.shape[:2]) > r else "edge")
     start = where // width * padded.shape[1] + where % width
     steps = (np.arange(2 * r + 1)[:, None] * padded.shape[1] + np.arange(2 * r + 1)).ravel()
-    return padded.reshape(-1, x.shape[2]).take(start[:, None] + steps, axis=0).reshape(len(where), -1)
+    return np.asarray(padded.reshape(-1, x.shape[2])[start[:, None] + steps].reshape(len(where), -1))
 
 
 def _matched(level: _Level, values: Array, match: Array | None, random: np.random.Generator, rounds: int) -> Array:

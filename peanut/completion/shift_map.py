@@ -68,8 +68,8 @@ def _shown(known: Array, at: Array) -> Array:
 
 def _costs(color: Array, shown: Array, image: Array, known: Array) -> Array:
     """The error of a copy around each pixel, h w, grey levels; NOT_SHOWN where it shows nothing."""
-    greys = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (color, image))
-    return np.where(shown, surrounding_error(*greys, (shown & known).astype(np.float32)), np.float32(NOT_SHOWN))
+    first, second = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (color, image))
+    return np.where(shown, surrounding_error(first, second, (shown & known).astype(np.float32)), np.float32(NOT_SHOWN))
 
 
 def _covering(image: Array, known: Array, hole: Array, found: Array) -> Array:
