@@ -22,6 +22,7 @@ TITLES = {
     "basicvsr_plusplus": "UR-Net's networks against a plain transcription",
     "flow_eraser": "FlowEraser against its optical flow",
     "words": "Removing by name",
+    "stills": "Completing what no frame shows",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance

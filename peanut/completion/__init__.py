@@ -1,0 +1,1 @@
+"""Completion: inventing what no frame of a video shows, on NumPy arrays."""
