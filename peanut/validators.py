@@ -61,7 +61,7 @@ def flag(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
         raise UsageError(f"{_who(instance)}: {field.name} must be True or False, got {value!r}.")
 
 
-def from_preset(presets: Mapping[str, Any], name: str, validator: Validator, **more: Any) -> Any:
+def from_preset(presets: Mapping[str, Any], name: str, validator: Validator | None, **more: Any) -> Any:
     """A field whose default is what the stage's `preset` says of it."""
 
     def of(stage: Any) -> Any:

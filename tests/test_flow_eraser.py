@@ -168,7 +168,8 @@ def test_a_flow_of_ones_own_is_used_and_the_usual_one_changes_nothing(preset, us
     def still(image, other):
         return torch.zeros(2, *image.shape[1:], requires_grad=True)  # as a network in training gives it
 
-    frames = red_holes(panning(6), square(6, 72, 96, speed=5))
+    two_ways = np.concatenate([panning(6)[:, :36], panning(6, speed=3)[:, 36:]], axis=1)  # no single motion explains it
+    frames = red_holes(two_ways, square(6, 72, 96, speed=5))
     flows = ({}, {"flow": counted}, {"flow": still})
     plain, given, other = (list(FlowEraser(preset, **flow)(iter(frames))) for flow in flows)
     assert set(asked) == {(torch.uint8, (3, 72, 96))}
@@ -186,3 +187,59 @@ def test_a_flow_of_another_size_is_refused():
     frames = red_holes(panning(3), square(3, 72, 96, speed=5))
     with pytest.raises(UsageError, match=r"flow must give \(2, 72, 96\) here, got \(2, 36, 48\)"):
         list(FlowEraser(flow=lambda image, other: torch.zeros(2, 36, 48))(iter(frames)))
+
+
+STILL = np.zeros((12, 72, 96), bool)
+STILL[:, 20:52, 30:62] = True
+
+
+def invented(calls):
+    def inpaint(image, mask):
+        calls.append(int(mask.sum()))
+        return torch.where(mask, torch.tensor([10, 200, 30], dtype=torch.uint8)[:, None, None], image)
+
+    return inpaint
+
+
+def test_what_no_frame_shows_is_invented_once_and_stands_still():
+    calls = []
+    frames = red_holes(np.repeat(panning(1), 12, axis=0), STILL)
+    result = [frame.numpy() for frame in FlowEraser(unseen=invented(calls))(iter(frames))]
+    assert calls == [32 * 32]
+    middle = np.stack(result)[:, 34:38, 44:48].astype(int)
+    assert abs(middle - middle[:1]).max() <= 1, "it stands still"
+    assert abs(middle - [10, 200, 30]).max() < 90, "it is what was invented, but for the seam"
+
+
+def test_what_was_invented_gives_way_to_what_is_shown_later():
+    images = np.repeat(panning(1), 50, axis=0)
+    masks = np.repeat(STILL[:1], 50, axis=0)
+    masks[45:] = False
+    result = [frame.numpy() for frame in FlowEraser(unseen=invented([]))(iter(red_holes(images, masks)))]
+    errors = [np.abs(r[masks[0]].astype(int) - images[0][masks[0]]).mean() for r in result]
+    assert errors[0] > 20 and errors[40] < 1, "first nothing shows it, then what follows does"
+    steps = np.abs(np.diff(errors))
+    assert steps.max() < 0.4 * max(errors), "without a pop"
+
+
+def test_stripes_go_on_where_no_frame_shows_them():
+    x = np.arange(96)
+    stripes = np.broadcast_to(np.where((x // 6) % 2, 190, 110)[None, :, None], (72, 96, 3)).astype(np.uint8)
+    frames = red_holes(np.repeat(stripes[None], 8, axis=0), STILL[:8])
+    for frame in FlowEraser()(iter(frames)):
+        assert np.abs(frame.numpy().astype(int) - stripes).mean() < 2
+
+
+@pytest.mark.parametrize("preset", ["quality", "fast"])
+def test_a_fill_goes_with_the_light(preset):
+    light = np.concatenate([np.linspace(1, 0.05, 12), [0.05, 1.3, 0.6]])
+    clean = np.clip(panning(15) * light[:, None, None, None] * 0.7, 0, 255).astype(np.uint8)
+    masks = square(15, 72, 96, speed=4)
+    result = [frame.numpy() for frame in FlowEraser(preset)(iter(red_holes(clean, masks)))]
+    for filled, true, mask in zip(result, clean, masks, strict=True):
+        assert abs(filled[mask].mean() - true[mask].mean()) < 2.5
+
+
+def test_an_unknown_way_to_fill_what_is_unseen_is_refused():
+    with pytest.raises(UsageError, match="no way to fill what is unseen called 'lama', did you mean 'big-lama'"):
+        FlowEraser(unseen="lama")

@@ -5,48 +5,48 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import attrs
-import cv2
 import numpy as np
 import torch
+from torch import nn
 
 from peanut.buffers import References, chunks, sliding
+from peanut.completion.complete import complete as complete_image
 from peanut.doubts import INVENTED, MASKED_THROUGHOUT, TOLD, Doubts
-from peanut.errors import UsageError
+from peanut.errors import UsageError, pick
 from peanut.flow.estimator import FlowEstimator, PairwiseEstimator
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
 from peanut.pipeline import Stage
+from peanut.stages.per_frame import LAMA, METHODS, Inpainter, PerFrame
 from peanut.validators import at_least, from_preset, mask_of, one_of
 from peanut.vision.array import Array
-from peanut.vision.blending import Blend, blend, confidence, surrounding_error
 from peanut.vision.inpainting import fill_smooth
-from peanut.vision.light import BURNT, SAME
+from peanut.vision.light import SAME
 from peanut.vision.morphology import boxes
-from peanut.vision.optical_flow import grid, sample
-from peanut.vision.patch_offsets import dominant_offsets
+from peanut.vision.optical_flow import grid
 from peanut.vision.registration import move
 from peanut.vision.temporal_filter import SIDE, temporal_filter
-from peanut.windows.candidates import Box, Candidate, aligned, candidates
+from peanut.weights import names_used
+from peanut.windows.candidates import Box, candidates
 from peanut.windows.covered import Covered
+from peanut.windows.filling import blended, complete, seen
+from peanut.windows.key_frame import Invention, KeyFrame
 from peanut.windows.preset import PRESETS, Preset
 from peanut.windows.window_frame import Window, WindowFrame
 
 MARGIN = 32
 """Pixels around a hole whose known content ranks the candidates; chosen on the demo clip and composites."""
-PER_FRAME = 0.1
-"""c_t, grey levels per frame of distance; chosen on the demo clip and composites."""
-PER_LAYER_PIXEL = 2.0
-"""c_l, grey levels per pixel of distance to the nearest motion layer; chosen on the demo clip and composites."""
-OWN_DISTANCE = 50
-"""Frames of distance that count for a frame shifted onto itself; chosen on the demo clip and composites."""
-ALIGNED = 4
-"""How many of those shifts, the best, are tried aligned as well; chosen on the demo clip and composites."""
-UNSUPPORTED = 0.1
-"""Weight of known content that does not move with a candidate's layer; chosen on the demo clip and composites."""
-FITS = 2.0
-"""Grey levels of error around a hole up to which a candidate fits well; chosen on the demo clip and composites."""
 REFERENCE_EVERY = 10
 """Frames between references before the window; chosen on the demo clip and composites."""
+
+
+def _patterns(image: Array, hole: Array, method: Any) -> tuple[Array, str]:
+    completed = complete_image(image, hole, method=method)
+    return completed.image, completed.method
+
+
+Unseen = Literal["patterns", "smooth", "telea", "navier-stokes", "big-lama"] | Inpainter | nn.Module
+OWN: dict[str, Invention | None] = {"patterns": _patterns, "smooth": None}
 
 
 def _is_called(_: Any, __: Any, flow: Any) -> None:
@@ -61,6 +61,20 @@ def _distances(given: Any) -> Any:
 def _are_distances(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if not isinstance(value, frozenset) or not all(isinstance(n, int) and n > 0 for n in value):
         raise UsageError(f"FlowEraser: {field.name} must be whole numbers of frames from 1 on, got {value!r}.")
+
+
+def _invention(unseen: Any) -> Invention | None:
+    """What fills a key frame where no frame shows anything; None: nothing does, every frame is filled smoothly."""
+    if isinstance(unseen, str):
+        pick("way to fill what is unseen", unseen, {**OWN, **dict.fromkeys((*METHODS, LAMA))})
+        if unseen in OWN:
+            return OWN[unseen]
+    inpainter = PerFrame(unseen)
+
+    def invent(image: Array, hole: Array, _: str | None) -> tuple[Array, str]:
+        return inpainter.filled(Frame.from_numpy(image), torch.from_numpy(hole)).numpy(), str(inpainter)
+
+    return invent
 
 
 @attrs.frozen(repr=False)
@@ -88,7 +102,9 @@ class FlowEraser(Stage):
         registered anew; the registered image is aligned once more by flow.
     references: frames kept before the window. enough: candidates per pixel that fit well, after which none is searched.
     smoothing: filled frames ahead that the temporal filter takes in; those before count without end.
-    offsets: shifts of the frame onto itself that are tried where no frame shows anything.
+    unseen: what invents what no frame shows. "patterns" continues the patterns around the hole, or fills smoothly where
+        that is truer; "smooth" fills smoothly; all else is what `PerFrame` takes as its inpainter: a name, a function,
+        a module. It sees a key frame, once for all frames that show the same, and its result moves with the scene.
     Latency: 35 frames (fast: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
     "quality" and several motion layers 6 more.
     Raises UsageError for a frame without a mask.
@@ -104,8 +120,12 @@ class FlowEraser(Stage):
     references: int = from_preset(PRESETS, "references", at_least(0), kw_only=True)
     enough: int = from_preset(PRESETS, "enough", at_least(1), kw_only=True)
     smoothing: int = from_preset(PRESETS, "smoothing", at_least(0), kw_only=True)
-    offsets: int = from_preset(PRESETS, "offsets", at_least(0), kw_only=True)
+    unseen: Unseen = from_preset(PRESETS, "unseen", None, kw_only=True)  # noqa: RUF009
+    _invent: Invention | None = attrs.field(init=False, repr=False)
     needs_masks = True
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_invent", _invention(self.unseen))
 
     @property
     def latency(self) -> int:
@@ -117,7 +137,7 @@ class FlowEraser(Stage):
 
     @property
     def weights(self) -> tuple[str, ...]:
-        return self.flow.weights if isinstance(self.flow, PairwiseEstimator) else ()
+        return (*(self.flow.weights if isinstance(self.flow, PairwiseEstimator) else ()), *names_used(self.unseen))
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
@@ -136,9 +156,14 @@ class FlowEraser(Stage):
         loaded = (WindowFrame(f, mask_of(f, "FlowEraser").numpy(), preset) for f in frames)
         for window, core in sliding(loaded, self.radius):
             number = core.start
+            key = before.key if before is not None and number else None
+            if key is not None:
+                key.follow(window[number - 1], window[number])
             before_window = references.pick(window)
-            filled = _erase(window, number, before_window)
+            filled = _erase(window, number, before_window, key, self._invent)
             filled.never_shown = _never_shown(window, number, before_window)
+            if key is not None:
+                key.learn(window[number])
             if before is not None and number:
                 filled.image = filled.filtered(before, before.image)
             yield filled
@@ -158,6 +183,8 @@ class _Filled:
     """h w 3, float32; uint8 where nothing is filled."""
     origin: Array
     """h w, int16: the layer `filled_from`."""
+    key: KeyFrame | None = None
+    """The key frame that it was filled from, or that it became."""
     never_shown: float = 0.0
     """The share of the hole that is masked at the same place in every frame of the window."""
     unfillable: bool = False
@@ -217,18 +244,22 @@ def _doubt(doubts: Doubts, filled: "_Filled") -> None:
         doubts.add(MASKED_THROUGHOUT, source.frame, filled.never_shown)
 
 
-def _erase(window: Window, number: int, references: Window) -> _Filled:
+def _erase(window: Window, number: int, references: Window, key: KeyFrame | None, invent: Invention | None) -> _Filled:
     """The frame with its hole filled."""
     source = window[number]
-    if not source.hole.any():
-        return _Filled(source, source.frame.numpy(), np.zeros(0, np.int16))
-    filled = _Filled(source, source.frame.numpy().astype(np.float32), np.zeros(source.hole.shape, np.int16))
-    if source.hole.all():
+    hole = source.hole
+    if not hole.any():
+        return _Filled(source, source.frame.numpy(), np.zeros(0, np.int16), key)
+    filled = _Filled(source, source.frame.numpy().astype(np.float32), np.zeros(hole.shape, np.int16), key)
+    if hole.all():
         filled.unfillable = not _fill_whole(filled, window, number, references)
         return filled
-    for box in boxes(source.hole, MARGIN):
-        hole = source.hole[box]
-        filled.image[box][hole], filled.origin[box][hole] = _fill(window, number, references, box)
+    parts = [seen(window, number, references, box) for box in boxes(hole, MARGIN)]
+    if invent is not None:
+        filled.key = complete(source, parts, key, invent)
+    for part in parts:
+        inside = hole[part.box]
+        filled.image[part.box][inside], filled.origin[part.box][inside] = part.filled(filled.key)
     return filled
 
 
@@ -238,12 +269,12 @@ def _fill_whole(filled: _Filled, window: Window, number: int, references: Window
     if all(other.hole.all() for other in (*window, *references)):
         return False
     box = slice(0, hole.shape[0]), slice(0, hole.shape[1])
-    found = _blended(filled.source, box, hole, candidates(window, number, references, box))
-    if found is None or not np.isfinite(found[0].cost).any():
+    found, distance = blended(filled.source, box, hole, candidates(window, number, references, box))
+    shown = np.isfinite(found.cost).reshape(hole.shape)
+    if not shown.any():
         return False
-    seen = np.isfinite(found[0].cost).reshape(hole.shape)
-    filled.image = fill_smooth(found[0].color.reshape(*hole.shape, 3), seen)
-    filled.origin = np.where(seen, found[1].reshape(hole.shape), -1).astype(np.int16)
+    filled.image = fill_smooth(found.color.reshape(*hole.shape, 3), shown)
+    filled.origin = np.where(shown, distance.reshape(hole.shape), -1).astype(np.int16)
     return True
 
 
@@ -257,80 +288,3 @@ def _finished(window: tuple[_Filled, ...]) -> Frame:
     image[hole] = np.clip(np.rint(filtered[hole]), 0, 255)
     tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     return frame.with_image(tensor).with_layer("filled_from", torch.from_numpy(window[0].origin))
-
-
-def _fill(window: Window, number: int, references: Window, box: Box) -> tuple[Array, Array]:
-    """What is behind the masked pixels of a box: n 3, float32, and from how many frames away: n, int16."""
-    source = window[number]
-    hole = source.hole[box]
-    band = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the rim, where seams are seen
-    where = np.nonzero(band)
-    inside, image = hole[where], source.image[box][..., :3]
-    filling = fill_smooth(image.astype(np.float32), ~hole)[where]
-    origin = np.full(len(inside), -1, np.int16)
-    found = _blended(source, box, band, candidates(window, number, references, box))
-    share = np.zeros(len(inside), np.float32)
-    if found is not None:
-        share = confidence(found[0], filling, where, hole.shape)
-        origin[share > 0.5] = found[1][share > 0.5]
-    filling = _continued(source, box, band, filling, (share < 0.5) & inside)
-    if found is not None:
-        filling = share[:, None] * found[0].color + (1 - share[:, None]) * filling
-    filling += _seam(image[where] - filling, inside, where, hole.shape)
-    return filling[inside], origin[inside]
-
-
-def _blended(source: WindowFrame, box: Box, band: Array, found: Iterator[Candidate]) -> tuple[Blend, Array] | None:
-    """The blend of candidates at the n pixels of a band, and how many frames away the best is: n; None without any.
-
-    cost = surrounding error + c_t distance + c_l layer distance, inf where the other frame is itself masked.
-    """
-    hole, flat = source.hole[box], np.flatnonzero(band)
-    target: Array = cv2.cvtColor(source.image[box], cv2.COLOR_RGBA2GRAY)
-    colors, costs, distances = [], [], []
-    fitting = np.zeros(len(flat), np.int64)
-    for candidate in found:
-        warped = sample(candidate.frame.image, candidate.at, padding="zeros")
-        usable = warped[..., 3] == 255
-        if not candidate.light.same:
-            usable &= warped[..., :3].max(axis=-1) < BURNT
-            warped[..., :3] = np.clip(np.rint(candidate.light.apply(warped[..., :3])), 0, 255)
-        weight = (usable & ~hole).astype(np.float32)
-        if candidate.support is not None:
-            weight[sample(candidate.support.view(np.uint8), candidate.at, nearest=True) == 0] *= UNSUPPORTED
-        error = surrounding_error(cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY), target, weight)
-        error += PER_LAYER_PIXEL * candidate.layer_distance
-        usable, error = usable.ravel()[flat], error.ravel()[flat]
-        colors.append(warped.reshape(-1, 4)[flat, :3])
-        costs.append(np.where(usable, error + np.float32(PER_FRAME * candidate.distance), np.float32(np.inf)))
-        distances.append(candidate.distance)
-        fitting += usable & (error < FITS)
-        if fitting.min() >= source.preset.enough:
-            break
-    if not colors:
-        return None
-    blended = blend(np.array(colors), np.array(costs))
-    return blended, np.array(distances)[blended.best]
-
-
-def _continued(source: WindowFrame, box: Box, band: Array, smooth: Array, unseen: Array) -> Array:
-    """A smooth filling, n 3, and in it, where no frame shows a pixel, the patterns that continue around the hole."""
-    if not source.preset.offsets or not unseen.any():
-        return smooth
-    where, wanted = np.nonzero(band), np.zeros(source.hole.shape, bool)
-    wanted[box][where] = unseen
-    offsets = dominant_offsets(source.grey, ~source.hole, wanted, source.preset.offsets)
-    shifted = [grid(*box) + np.array(offset, np.float32) for offset in offsets]
-    shifted += [aligned(source, source, at, box) for at in shifted[:ALIGNED]]  # in perspective no shift fits everywhere
-    found = _blended(source, box, band, (Candidate(OWN_DISTANCE, at, source) for at in shifted))
-    if found is None:
-        return smooth
-    share = confidence(found[0], smooth, where, source.hole[box].shape)[:, None]
-    return np.asarray(share * found[0].color + (1 - share) * smooth)
-
-
-def _seam(difference: Array, inside: Array, where: tuple[Array, ...], size: tuple[int, int]) -> Array:
-    """What is missing at the rim of a hole, spread smoothly over the hole: n 3, float32."""
-    missing, rim = np.zeros((*size, 3), np.float32), np.zeros(size, bool)
-    missing[where], rim[where] = difference, ~inside
-    return fill_smooth(missing, rim)[where]

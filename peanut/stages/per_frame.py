@@ -74,10 +74,11 @@ class PerFrame(Stage):
             stays = needs_surroundings and bool(mask.all())
             if stays:
                 covered.stays(frame)
-            yield self._filled(frame, mask) if mask.any() and not stays else frame
+            yield self.filled(frame, mask) if mask.any() and not stays else frame
             del frame
 
-    def _filled(self, frame: Frame, mask: Tensor) -> Frame:
+    def filled(self, frame: Frame, mask: Tensor) -> Frame:
+        """A frame with what `mask` (h w, bool) covers filled."""
         filled: Any = self._fill(frame.image.clone(), mask.clone())  # copies, for it may write into them
         if not isinstance(filled, Tensor) or filled.dtype != torch.uint8 or filled.shape != frame.image.shape:
             got = f"{filled.dtype} {tuple(filled.shape)}" if isinstance(filled, Tensor) else type(filled).__name__

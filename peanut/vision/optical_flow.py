@@ -42,13 +42,19 @@ def grid(rows: slice, columns: slice) -> Array:
     return np.dstack(np.meshgrid(x, y))
 
 
-def sample(x: Array, at: Array, nearest: bool = False, padding: Literal["border", "zeros"] = "border") -> Array:
-    """Look `x` up at positions `at`, bilinear or nearest.
+def sample(
+    x: Array,
+    at: Array,
+    nearest: bool = False,
+    padding: Literal["border", "zeros"] = "border",
+    cubic: bool = False,
+) -> Array:
+    """Look `x` up at positions `at`, bilinear, nearest, or bicubic, which is sharper and may overshoot.
 
     x: h w or h w c (c at most 4), uint8 or float32. at: m n 2, float32, pixels of x. padding: what lies outside the
     image, its nearest border pixel or zeros. Returns m n or m n c, type of x.
     """
-    method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    method = cv2.INTER_NEAREST if nearest else cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     mode = cv2.BORDER_REPLICATE if padding == "border" else cv2.BORDER_CONSTANT
     no_second: Any = None  # both coordinates are in the first
     return np.asarray(cv2.remap(x, at, no_second, method, borderMode=mode))

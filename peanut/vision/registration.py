@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from peanut.vision.array import Array
+from peanut.vision.optical_flow import grid, sample
 
 FEWEST = 8
 """Corners below which no transform is fitted; chosen on the demo clip and composites."""
@@ -18,6 +19,12 @@ GATE = 4.0
 """Residual, in pixels, within which a layer keeps a corner; chosen on the demo clip and composites."""
 STATIC = 0.03
 """Median displacement of a static camera's corners, pixels; chosen on the demo clip and composites."""
+
+
+PATCH = 7
+"""Pixels to each side of a corner whose content is compared."""
+LIKE, NOISE = 1.25, 1.0
+"""A factor, and grey levels, up to which two matches are as good as each other."""
 
 
 def corners(grey: Array, known: Array | None = None, cells: int = 6, per_cell: int = 12) -> Array:
@@ -97,6 +104,8 @@ def motion_layers(
     found, inliers = _fitted(here, there, "homography", grey.shape)
     layers, idle = [found if inliers else np.eye(3)], []
     here, there = _outliers(here, there, layers[0])
+    other_way = ~_looks_alike(grey, other, here, there, layers[0])
+    here, there = here[other_way], there[other_way]
     for motion in (before or [])[1:]:
         near = _residuals(here, there, motion) < GATE
         found, inliers = _fitted(here[near], there[near], "similarity", grey.shape)
@@ -114,6 +123,19 @@ def motion_layers(
         else:
             layers[idle.pop(0)] = found
     return layers
+
+
+def _looks_alike(grey: Array, other: Array, here: Array, there: Array, motion: Array) -> Array:
+    """Which points match as well where a motion leads as where they were tracked to, as on a pattern: n, bool."""
+    around = grid(slice(-PATCH, PATCH + 1), slice(-PATCH, PATCH + 1)).reshape(1, -1, 2)
+    if not len(here):
+        return np.zeros(0, bool)
+    where = here + around
+    content = sample(grey, where)
+    moved, tracked = (
+        cv2.absdiff(sample(other, at), content).mean(axis=1) for at in (move(where, motion), there + around)
+    )
+    return np.asarray(moved <= LIKE * tracked + NOISE)
 
 
 def _residuals(here: Array, there: Array, motion: Array) -> Array:

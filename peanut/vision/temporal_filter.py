@@ -1,11 +1,10 @@
 """Motion-compensated temporal filtering of what was filled into a hole, on NumPy arrays."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
 from peanut.vision.array import Array
+from peanut.vision.optical_flow import sample
 
 GAIN = 0.9
 """k, the share of the neighboring frame where both agree; chosen on the demo clip and composites."""
@@ -26,10 +25,7 @@ def temporal_filter(image: Array, hole: Array, neighbor: Array, positions: list[
     image: x, h w 3, float32, a box of the frame, 0 to 255. hole: h w, bool. neighbor: all of the neighbor's image,
     float32. positions: where the content of the box may lie in it, by motion, each h w 2, float32, pixels.
     """
-    none: Any = None  # both coordinates are in the first
-    warped = [  # cubic: what is warped again and again must not blur
-        cv2.remap(neighbor, at, none, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for at in positions
-    ]
+    warped = [sample(neighbor, at, cubic=True) for at in positions]  # what is warped again and again must not blur
     distances = np.stack([cv2.blur(np.abs(one - image).mean(axis=-1), (SIDE, SIDE))[hole] for one in warped])
     best = distances.min(axis=0)
     shares = np.exp((best - distances) / (TEMPERATURE * (1 + best)))

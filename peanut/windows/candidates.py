@@ -39,6 +39,8 @@ class Candidate:
     """Distance of chained flow, where it was interpolated, to the nearest layers, in sum: h w, float32, pixels."""
     light: Light = SAME
     """What turns the light of the other frame into that of this one."""
+    alone: bool = False
+    """Whether it is not averaged with others, so that looking it up must keep it sharp."""
 
 
 def candidates(window: Window, number: int, references: Window, box: Box) -> Iterator[Candidate]:

@@ -1,5 +1,7 @@
 """How far FlowEraser searches, and how much."""
 
+from typing import Any
+
 import attrs
 
 from peanut.flow.dis import DIS
@@ -19,7 +21,7 @@ class Preset:
     references: int = 4
     enough: int = 24
     smoothing: int = 5
-    offsets: int = 8
+    unseen: Any = "patterns"
 
 
 PRESETS = {
@@ -34,6 +36,6 @@ PRESETS = {
         references=0,
         enough=8,
         smoothing=0,
-        offsets=0,
+        unseen="smooth",
     ),
 }

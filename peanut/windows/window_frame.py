@@ -28,6 +28,8 @@ SIDE = 15
 """Side of the boxes in which a layer's error is averaged, pixels; chosen on the demo clip and composites."""
 LEAST_KNOWN = 0.1
 """Share of such a box that must be known; chosen on the demo clip and composites."""
+AS_GOOD, AS_GOOD_SLACK = 1.1, 0.25
+"""A factor, and grey levels, up to which the dominant motion fits as well as the flow."""
 COARSE = 32
 """Pixels of the longer side of the image on which light is compared."""
 UNIT, UNKNOWN = 8, 255
@@ -83,18 +85,22 @@ class WindowFrame:
         )
 
     def light_from(self, other: "WindowFrame", motion: Array) -> Light:
-        """What turns the light of another frame into that of this one; `motion` leads to it, 3 3."""
+        """What turns the light of another frame of the window into that of this one; `motion` leads there, 3 3."""
         number = other.frame.index
         if number not in self._lights:
-            h, w = self.coarse.shape[:2]
-            x, y = w / self.hole.shape[1], h / self.hole.shape[0]
-            scale = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])  # of pixel centres
-            at = move(grid(slice(0, h), slice(0, w)), scale @ motion @ np.linalg.inv(scale))
-            there = sample(other.coarse, at, padding="zeros")
-            known = (self.coarse[..., 3] == 255) & (there[..., 3] == 255)
-            self._lights[number] = fit_light(self.coarse[..., :3], there[..., :3], known)
+            self._lights[number] = self.light_of(other, motion)
             other._lights[self.frame.index] = self._lights[number].inverse
         return self._lights[number]
+
+    def light_of(self, other: "WindowFrame", motion: Array) -> Light:
+        """The same, measured."""
+        h, w = self.coarse.shape[:2]
+        x, y = w / self.hole.shape[1], h / self.hole.shape[0]
+        scale = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])  # of pixel centres
+        at = move(grid(slice(0, h), slice(0, w)), scale @ motion @ np.linalg.inv(scale))
+        there = sample(other.coarse, at, padding="zeros")
+        known = (self.coarse[..., 3] == 255) & (there[..., 3] == 255)
+        return fit_light(self.coarse[..., :3], there[..., :3], known)
 
     def in_ring(self, at: Array) -> Array:
         """Which positions (m n 2, pixels) lie in the hole or the ring around it: m n, bool."""
@@ -104,12 +110,22 @@ class WindowFrame:
         """Dense flow to a neighbor, interpolated in and around both holes: h w 2, pixels."""
         number = other.frame.index
         if number not in self.flows:
-            flow = _estimated(self.preset.flow, self.grey, other.grey)
+            flow = self._as_dominant(other, _estimated(self.preset.flow, self.grey, other.grey))
             unreliable = self.ring
             if other.hole.any():
                 unreliable = unreliable | other.in_ring(grid(*(slice(0, n) for n in self.hole.shape)) + flow)
             self.flows[number] = complete(flow, unreliable)
         return self.flows[number]
+
+    def _as_dominant(self, other: "WindowFrame", flow: Array) -> Array:
+        """Flow, replaced by the dominant motion where that fits as well: on a pattern much fits."""
+        start = grid(*(slice(0, n) for n in self.hole.shape))
+        dominant = move(start, self.layers_to(other)[0])
+        own, its = (
+            cv2.blur(cv2.absdiff(self.grey, sample(other.grey, at)).astype(np.float32), (SIDE, SIDE))
+            for at in (start + flow, dominant)
+        )
+        return np.where((its <= AS_GOOD * own + AS_GOOD_SLACK)[..., None], dominant - start, flow)
 
     def layers_to(self, other: "WindowFrame") -> list[Array]:
         """The motion layers to a neighbor, the dominant motion first, each in its place from pair to pair: each 3 3."""
