@@ -84,9 +84,10 @@ class FlowEraser(Stage):
     Every other frame of the window gives several candidates: looked up along dense flow chained from frame to frame,
     along the homography of the camera and up to two further motion layers, and along those with local flow. The cost of
     a candidate, per pixel, is its error on what is known around the hole, and grows with its distance in time; the best
-    are averaged, and give way to a smooth filling where confidence is low; with "quality" what no frame shows continues
-    the patterns around the hole. What is left of a seam is spread over the hole, and every filled frame is filtered
-    along the motion with those before it and, with "quality", the five after it, so that it does not flicker.
+    are averaged, and give way to a smooth filling where confidence is low; with "quality" what no frame shows is
+    invented once, on a key frame, and moves with the scene. Other frames are brought into the light of this one. What
+    is left of a seam is spread over the hole, and every filled frame is filtered along the motion with those before it
+    and, with "quality", the five after it, so that it does not flicker.
     Everything outside the mask stays bit for bit as it is; a frame with nothing masked passes as the same object. One
     whose mask covers the whole image is filled from the others; where none of them shows anything it stays as it is,
     which is told once.
@@ -106,7 +107,7 @@ class FlowEraser(Stage):
         that is truer; "smooth" fills smoothly; all else is what `PerFrame` takes as its inpainter: a name, a function,
         a module. It sees a key frame, once for all frames that show the same, and its result moves with the scene.
     Latency: 35 frames (fast: 7). Holds: 65 frames (15), and up to 24 bytes per pixel of each, in which the flows; with
-    "quality" and several motion layers 6 more.
+    "quality" and several motion layers 6 more; with "quality" a key frame besides.
     Raises UsageError for a frame without a mask.
     """
 
