@@ -28,6 +28,8 @@ SIDE = 15
 """Side of the boxes in which a layer's error is averaged, pixels; chosen on the demo clip and composites."""
 LEAST_KNOWN = 0.1
 """Share of such a box that must be known; chosen on the demo clip and composites."""
+AROUND = 32
+"""Pixels around a hole from which its flow is interpolated."""
 AS_GOOD, AS_GOOD_SLACK = 1.1, 0.25
 """A factor, and grey levels, up to which the dominant motion fits as well as the flow."""
 COARSE = 32
@@ -118,14 +120,17 @@ class WindowFrame:
         return self.flows[number]
 
     def _as_dominant(self, other: "WindowFrame", flow: Array) -> Array:
-        """Flow, replaced by the dominant motion where that fits as well: on a pattern much fits."""
-        start = grid(*(slice(0, n) for n in self.hole.shape))
-        dominant = move(start, self.layers_to(other)[0])
-        own, its = (
-            cv2.blur(cv2.absdiff(self.grey, sample(other.grey, at)).astype(np.float32), (SIDE, SIDE))
-            for at in (start + flow, dominant)
-        )
-        return np.where((its <= AS_GOOD * own + AS_GOOD_SLACK)[..., None], dominant - start, flow)
+        """Flow, around the hole replaced by the dominant motion where that fits as well: on a pattern much fits."""
+        for box in boxes(self.hole, AROUND):
+            start = grid(*box)
+            dominant = move(start, self.layers_to(other)[0])
+            own, its = (
+                cv2.blur(cv2.absdiff(self.grey[box], sample(other.grey, at)).astype(np.float32), (SIDE, SIDE))
+                for at in (start + flow[box], dominant)
+            )
+            better = its <= AS_GOOD * own + AS_GOOD_SLACK
+            flow[box][better] = (dominant - start)[better]
+        return flow
 
     def layers_to(self, other: "WindowFrame") -> list[Array]:
         """The motion layers to a neighbor, the dominant motion first, each in its place from pair to pair: each 3 3."""
