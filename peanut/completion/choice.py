@@ -21,8 +21,8 @@ SCALES = 1.0, 0.7, 0.5, 0.35, 0.25
 def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, known: Array, hole: Array) -> T | None:
     """The name of the method that restores pretended holes best; None where none can be pretended.
 
-    Of the methods that copy that with the least sum of `texture_distance` over the pretended holes; but the smooth
-    filling, the first, unless it is beaten at every one by `distance`: a wrong object is worse than none.
+    The methods that copy count if they beat the smooth filling, the first, at every pretended hole by `distance`: a
+    wrong object is worse than none. Of them the one with the least sum of `texture_distance`; without any, smooth.
     fill(image, known, hole) gives by name the image filled, h w 3, float32; known has been cut down already.
     image: h w 3, uint8. known, hole: h w, bool.
     """
@@ -35,8 +35,8 @@ def chosen(fill: Callable[[Array, Array, Array], dict[T, Array]], image: Array, 
     if not kept:
         return None
     smooth, *copies = kept[0]
-    best = min(copies, key=lambda name: sum(texture[name] for texture in textures))
-    return best if all(one[best] < one[smooth] for one in kept) else smooth
+    better = [name for name in copies if all(one[name] < one[smooth] for one in kept)]
+    return min(better, key=lambda name: sum(texture[name] for texture in textures), default=smooth)
 
 
 def places(known: Array, hole: Array) -> list[Array]:

@@ -1,7 +1,5 @@
 """Copying pixels into a hole so that no seam shows: the gradients are copied, the values follow."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -28,7 +26,7 @@ def copied(image: Array, known: Array, hole: Array, at: Array) -> Array:
     """
     x = image.astype(np.float32)
     at = np.where(hole[..., None], at, grid(slice(0, hole.shape[0]), slice(0, hole.shape[1]))).astype(np.float32)
-    start = _cubic(x, at)
+    start = sample(x, at, cubic=True)
     seams = [_excess(x, start, known, hole, at, axis) for axis in (0, 1)]
     squares = [(excess**2).mean(axis=-1) for excess, _ in seams]
     visible = np.concatenate([square[square > VISIBLE] for square in squares])
@@ -49,12 +47,6 @@ def _halves(x: Array, axis: int) -> tuple[Array, Array]:
     return (x[:, :-1], x[:, 1:]) if axis else (x[:-1], x[1:])
 
 
-def _cubic(x: Array, at: Array) -> Array:
-    """Looked up at positions; exact at whole pixels."""
-    no_second: Any = None  # both coordinates are in the first
-    return np.asarray(cv2.remap(x, at, no_second, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
-
-
 def _excess(x: Array, start: Array, known: Array, hole: Array, at: Array, axis: int) -> tuple[Array, Array]:
     """By how much plain copies differ from g along an axis, and which neighbors count."""
     step = np.array([axis, 1 - axis], np.float32)
@@ -65,7 +57,7 @@ def _excess(x: Array, start: Array, known: Array, hole: Array, at: Array, axis: 
     for sign, own in ((1, 0), (-1, 1)):
         beside = at + sign * step
         both = _halves(here & (sample(sure, beside, padding="zeros") > 0.99), axis)[own]
-        total += _halves(sign * (_cubic(x, beside) - start), axis)[own] * both[..., None]
+        total += _halves(sign * (sample(x, beside, cubic=True) - start), axis)[own] * both[..., None]
         count += both
     usable, inside = _halves(hole | known, axis), _halves(hole, axis)
     edge = usable[0] & usable[1] & (inside[0] | inside[1])

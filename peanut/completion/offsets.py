@@ -30,9 +30,10 @@ def offsets(image: Array, known: Array, hole: Array) -> Array:
     small = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     found = []
     mean = (x * sure[..., None]).sum((0, 1)) / max(float(sure.sum()), 1)
-    spectra = _spectra(((x - mean) * sure[..., None]).astype(np.float32), sure)
+    x = ((x - mean) * sure[..., None]).astype(np.float32)
+    spectra = _spectra(x, sure)
     for weight in _windows(small, sure):
-        found += _minima(((x - mean) * sure[..., None]).astype(np.float32), weight, spectra)
+        found += _minima(x, weight, spectra)
     scale = np.array([w / size[0], h / size[1]])
     unique: list[Array] = []
     for offset in found:

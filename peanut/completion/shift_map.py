@@ -4,8 +4,6 @@ After He and Sun, Statistics of Patch Offsets for Image Completion, ECCV 2012; b
 aligned to what is known around the hole.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -50,15 +48,10 @@ def shift_map(image: Array, known: Array, hole: Array) -> Array | None:
     slopes = [cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1))]
     motions = [_aligned(grey.astype(np.float32), slopes, known, near, offset) for offset in found]
     places = [(here @ motion[:, :2].T + motion[:, 2]).astype(np.float32) for motion in motions]
-    colors = np.stack([_cubic(image, at) for at in places])
+    colors = np.stack([sample(image, at, cubic=True) for at in places])
     shown = np.stack([_shown(known, at) for at in places])
     label = _labels(colors, shown, image, known, hole)
     return np.asarray(np.take_along_axis(np.stack(places), np.maximum(label, 0)[None, ..., None], axis=0)[0])
-
-
-def _cubic(x: Array, at: Array) -> Array:
-    no_second: Any = None  # both coordinates are in the first
-    return np.asarray(cv2.remap(x, at, no_second, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
 
 
 def _shown(known: Array, at: Array) -> Array:
@@ -116,7 +109,7 @@ def _error(grey: Array, known: Array, near: Array, motion: Array) -> tuple[float
     """Mean square error of a motion at n positions (y, x), the differences, what counts, and where to."""
     to = (near[:, ::-1] @ motion[:, :2].T + motion[:, 2]).astype(np.float32)[None]
     shown = sample(known.view(np.uint8), to, nearest=True, padding="zeros")[0] > 0
-    difference = _cubic(grey, to)[0] - grey[near[:, 0], near[:, 1]]
+    difference = sample(grey, to, cubic=True)[0] - grey[near[:, 0], near[:, 1]]
     if shown.sum() < max(16, 0.25 * len(near)):
         return np.inf, difference, shown, to
     difference -= difference[shown].mean()

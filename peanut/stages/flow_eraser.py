@@ -163,8 +163,8 @@ class FlowEraser(Stage):
             before_window = references.pick(window)
             filled = _erase(window, number, before_window, key, self._invent)
             filled.never_shown = _never_shown(window, number, before_window)
-            if key is not None:
-                key.learn(window[number])
+            if filled.key is not None:
+                filled.key.learn(window[number])
             if before is not None and number:
                 filled.image = filled.filtered(before, before.image)
             yield filled

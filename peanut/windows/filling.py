@@ -26,7 +26,7 @@ FITS = 2.0
 SLIVER = 0.0005
 """Share of the image up to which what no frame shows, and no key frame either, is filled smoothly."""
 RENEWED = 10
-"""Frames after which a key frame is replaced where it does not reach, or does not match any more (`MATCHED`)."""
+"""Every so many frames a key frame is replaced, if it does not reach, or match (`MATCHED`), any more."""
 FADED = 10
 """Frames over which what is seen from afar replaces what was invented."""
 
@@ -93,7 +93,7 @@ def seen(window: Window, number: int, references: Window, box: Box) -> Part:
 
 def complete(source: WindowFrame, parts: list[Part], key: KeyFrame | None, invent: Invention) -> KeyFrame | None:
     """The key frame from which what no frame shows of a hole is taken: the one there is, or a new one if it must be."""
-    if key is not None and source.frame.index - key.filled.frame.index < RENEWED:
+    if key is not None and (source.frame.index - key.filled.frame.index) % RENEWED:
         return key
     whole = slice(0, source.hole.shape[0]), slice(0, source.hole.shape[1])
     uncovered = np.zeros(source.hole.shape, bool)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from peanut.vision.array import Array
-from peanut.vision.light import SAME, Light
+from peanut.vision.light import BURNT, SAME, Light
 from peanut.vision.optical_flow import grid, sample
 from peanut.vision.registration import move, register
 from peanut.windows.candidates import Box, Candidate
@@ -28,7 +28,7 @@ class KeyFrame:
     """A filled frame of a shot; what later frames never show is taken from it, until they do show it."""
 
     filled: WindowFrame
-    """The frame with nothing masked any more."""
+    """The frame with nothing masked any more; its image goes on changing, as more is learned."""
     invented: Array
     """What of it no frame has shown so far: h w, bool."""
     method: str
@@ -70,6 +70,6 @@ class KeyFrame:
         box = slice(y, y + h), slice(x, x + w)
         back = np.linalg.inv(self.motion)
         shown = sample(np.where(frame.ring[..., None], 0, frame.image), move(grid(*box), back), padding="zeros")
-        new = (shown[..., 3] == 255) & self.invented[box]
+        new = (shown[..., 3] == 255) & (shown[..., :3].max(axis=-1) < BURNT) & self.invented[box]
         self.filled.image[box][new, :3] = np.clip(np.rint(self.light.inverse.apply(shown[new][:, :3])), 0, 255)
         self.invented[box][new] = False

@@ -12,7 +12,7 @@ from peanut.flow.estimator import FlowEstimator
 from peanut.frame import Frame
 from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
-from peanut.vision.light import Light, fit_light
+from peanut.vision.light import BURNT, Light, fit_light
 from peanut.vision.morphology import boxes, grow_mask
 from peanut.vision.optical_flow import grid, sample
 from peanut.vision.registration import corners, motion_layers, move, register
@@ -32,8 +32,8 @@ AROUND = 32
 """Pixels around a hole from which its flow is interpolated."""
 AS_GOOD, AS_GOOD_SLACK = 1.1, 0.25
 """A factor, and grey levels, up to which the dominant motion fits as well as the flow."""
-COARSE = 32
-"""Pixels of the longer side of the image on which light is compared."""
+COMPARED, SOFT = 32, 5
+"""Places along the longer side of the image at which light is compared, and pixels per side that are averaged there."""
 UNIT, UNKNOWN = 8, 255
 """A layer's error is kept in eighths of a grey level, in a byte; the largest value means unknown, or as much."""
 
@@ -78,13 +78,12 @@ class WindowFrame:
         return corners(self.grey, ~self.ring)
 
     @cached_property
-    def coarse(self) -> Array:
-        """The image reduced to COARSE pixels on its longer side: h w 4, uint8."""
-        h, w = self.hole.shape
-        share = min(1.0, COARSE / max(h, w))
-        return cv2.resize(
-            self.image, (max(1, round(w * share)), max(1, round(h * share))), interpolation=cv2.INTER_AREA
-        )
+    def softened(self) -> Array:
+        """The image averaged over SOFT pixels, h w 4, uint8; 255 last where nothing of it is hole or burnt out."""
+        known = np.where(self.hole | (self.image[..., :3].max(axis=-1) >= BURNT), np.uint8(0), np.uint8(255))
+        soft = cv2.blur(self.image, (SOFT, SOFT))
+        soft[..., 3] = cv2.erode(known, np.ones((SOFT, SOFT), np.uint8))
+        return np.asarray(soft)
 
     def light_from(self, other: "WindowFrame", motion: Array) -> Light:
         """What turns the light of another frame of the window into that of this one; `motion` leads there, 3 3."""
@@ -96,13 +95,10 @@ class WindowFrame:
 
     def light_of(self, other: "WindowFrame", motion: Array) -> Light:
         """The same, measured."""
-        h, w = self.coarse.shape[:2]
-        x, y = w / self.hole.shape[1], h / self.hole.shape[0]
-        scale = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])  # of pixel centres
-        at = move(grid(slice(0, h), slice(0, w)), scale @ motion @ np.linalg.inv(scale))
-        there = sample(other.coarse, at, padding="zeros")
-        known = (self.coarse[..., 3] == 255) & (there[..., 3] == 255)
-        return fit_light(self.coarse[..., :3], there[..., :3], known)
+        step = max(1, round(max(self.hole.shape) / COMPARED))
+        at = grid(*(slice(0, n) for n in self.hole.shape))[::step, ::step]
+        here, there = self.softened[::step, ::step], sample(other.softened, move(at, motion), padding="zeros")
+        return fit_light(here[..., :3], there[..., :3], (here[..., 3] == 255) & (there[..., 3] == 255))
 
     def in_ring(self, at: Array) -> Array:
         """Which positions (m n 2, pixels) lie in the hole or the ring around it: m n, bool."""
