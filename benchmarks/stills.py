@@ -61,13 +61,19 @@ def photographs(folder: Path) -> dict[str, Array]:
     """By name, scaled to cover a still and cut there: h w 3, uint8."""
     found = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg")):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is not None:
-            scale = max(HEIGHT / image.shape[0], WIDTH / image.shape[1])
-            size = int(np.ceil(image.shape[1] * scale)), int(np.ceil(image.shape[0] * scale))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)[:HEIGHT, :WIDTH]
-            found[path.stem] = np.ascontiguousarray(image[..., ::-1])
+        found[path.stem] = photograph(path, (HEIGHT, WIDTH))
     return found
+
+
+def photograph(path: Path, size: tuple[int, int]) -> Array:
+    """A photograph, scaled to cover `size` (h, w) and cut there: h w 3, uint8."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SystemExit(f"{path} is not a picture.")
+    scale = max(side / own for side, own in zip(size, image.shape[:2], strict=True))
+    wide = int(np.ceil(image.shape[1] * scale)), int(np.ceil(image.shape[0] * scale))
+    image = cv2.resize(image, wide, interpolation=cv2.INTER_AREA)[: size[0], : size[1]]
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def detail(result: Array, truth: Array, mask: Array) -> float:

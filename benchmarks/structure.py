@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from benchmarks.composites import Array
+from peanut.vision.array import Array
 
 SCALES, LEAST_SHARE = 4, 0.5
 """Scales, and the highest share of the hole in a reduced pixel below which no further one counts."""

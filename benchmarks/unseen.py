@@ -14,9 +14,10 @@ from typing import Any
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from benchmarks.stills import photograph
+from peanut.vision.array import Array
+
 LENGTH, HEIGHT, WIDTH, BORDER = 40, 240, 432, 40
 SIZE = HEIGHT + 2 * BORDER, WIDTH + 2 * BORDER
 
@@ -156,7 +157,4 @@ def _photograph(folder: str | None, name: str) -> Array:
     paths = sorted(Path(folder or ".").glob(f"{name}.*"))
     if not paths:
         raise SystemExit(f"There is no photograph {name} in {folder}.")
-    photograph = cv2.cvtColor(cv2.imread(str(paths[0]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    scale = max(side / length for side, length in zip(SIZE, photograph.shape, strict=False))
-    size = [int(np.ceil(scale * length)) for length in photograph.shape[1::-1]]
-    return cv2.resize(photograph, size, interpolation=cv2.INTER_AREA)[: SIZE[0], : SIZE[1]].astype(float)
+    return photograph(paths[0], SIZE).astype(float)
