@@ -7,11 +7,11 @@ frame shows, t h w (bool).
 
     python -m benchmarks.composites MAKER.py [ARGUMENT...] [--preset quality] [--only NAME]
 
-prints a row for each: PSNR inside the hole (mean over the frames, dB) of Telea's inpainting (radius 5) and of FlowEraser,
-the gain, structure of both (`benchmarks.structure`, every fifth frame), the PSNR of both in what no frame shows, light
-(how far the hole's mean is from the truth's, grey levels, mean over the frames), the flicker, and seconds per frame.
-Flicker is the mean absolute change between neighboring frames inside the hole, warped along the truth's own flow,
-divided by the same of the truth.
+prints a row for each: PSNR inside the hole (mean over the frames, dB) of Telea's inpainting (radius 5) and of
+FlowEraser, the gain, structure of both (`benchmarks.structure`, every fifth frame), the PSNR of both in what no frame
+shows, light (how far the hole's mean is from the truth's, grey levels, mean over the frames), the flicker, and seconds
+per frame. Flicker is the mean absolute change between neighboring frames inside the hole, warped along the truth's own
+flow, divided by the same of the truth.
 """
 
 import argparse

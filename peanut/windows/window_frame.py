@@ -80,9 +80,9 @@ class WindowFrame:
     @cached_property
     def softened(self) -> Array:
         """The image averaged over SOFT pixels, h w 4, uint8; 255 last where nothing of it is hole or burnt out."""
-        known = np.where(self.hole | (self.image[..., :3].max(axis=-1) >= BURNT), np.uint8(0), np.uint8(255))
+        exposed = cv2.inRange(self.image, (0, 0, 0, 255), (BURNT - 1, BURNT - 1, BURNT - 1, 255))
         soft = cv2.blur(self.image, (SOFT, SOFT))
-        soft[..., 3] = cv2.erode(known, np.ones((SOFT, SOFT), np.uint8))
+        soft[..., 3] = cv2.erode(exposed, np.ones((SOFT, SOFT), np.uint8))
         return np.asarray(soft)
 
     def light_from(self, other: "WindowFrame", motion: Array) -> Light:
@@ -96,8 +96,9 @@ class WindowFrame:
     def light_of(self, other: "WindowFrame", motion: Array) -> Light:
         """The same, measured."""
         step = max(1, round(max(self.hole.shape) / COMPARED))
-        at = grid(*(slice(0, n) for n in self.hole.shape))[::step, ::step]
-        here, there = self.softened[::step, ::step], sample(other.softened, move(at, motion), padding="zeros")
+        here = self.softened[::step, ::step]
+        at = step * grid(*(slice(0, n) for n in here.shape[:2]))
+        there = sample(other.softened, move(at, motion), padding="zeros")
         return fit_light(here[..., :3], there[..., :3], (here[..., 3] == 255) & (there[..., 3] == 255))
 
     def in_ring(self, at: Array) -> Array:
@@ -124,8 +125,7 @@ class WindowFrame:
                 cv2.blur(cv2.absdiff(self.grey[box], sample(other.grey, at)).astype(np.float32), (SIDE, SIDE))
                 for at in (start + flow[box], dominant)
             )
-            better = its <= AS_GOOD * own + AS_GOOD_SLACK
-            flow[box][better] = (dominant - start)[better]
+            np.copyto(flow[box], dominant - start, where=(its <= AS_GOOD * own + AS_GOOD_SLACK)[..., None])
         return flow
 
     def layers_to(self, other: "WindowFrame") -> list[Array]:
