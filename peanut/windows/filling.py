@@ -117,7 +117,8 @@ def complete(source: WindowFrame, parts: list[Part], key: KeyFrame | None, inven
 def blended(source: WindowFrame, box: Box, band: Array, found: Iterator[Candidate]) -> tuple[Blend, Array]:
     """The blend of candidates at the n pixels of a band, and how many frames away the best is: n.
 
-    cost = surrounding error + c_t distance + c_l layer distance, inf where the other frame is itself masked.
+    cost = surrounding error + c_t distance + c_l layer distance, inf where the other frame is itself masked. Where that
+    is burnt out and this light darkens it, it costs by how much besides: what was there may be as bright as white here.
     """
     hole, flat = source.hole[box], np.flatnonzero(band)
     target: Array = cv2.cvtColor(source.image[box], cv2.COLOR_RGBA2GRAY)
@@ -126,14 +127,16 @@ def blended(source: WindowFrame, box: Box, band: Array, found: Iterator[Candidat
     for candidate in found:
         warped = sample(candidate.frame.image, candidate.at, padding="zeros", cubic=candidate.alone)
         usable = warped[..., 3] == 255
+        weight, dimmed = (usable & ~hole).astype(np.float32), np.float32(0)
         if not candidate.light.same:
-            usable &= warped[..., :3].max(axis=-1) < BURNT
+            burnt = warped[..., :3].max(axis=-1) >= BURNT
             warped[..., :3] = np.clip(np.rint(candidate.light.apply(warped[..., :3])), 0, 255)
-        weight = (usable & ~hole).astype(np.float32)
+            weight[burnt] = 0
+            dimmed = burnt * (np.float32(255) - warped[..., :3].max(axis=-1))
         if candidate.support is not None:
             weight[sample(candidate.support.view(np.uint8), candidate.at, nearest=True) == 0] *= UNSUPPORTED
         error = surrounding_error(cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY), target, weight)
-        error += PER_LAYER_PIXEL * candidate.layer_distance
+        error += PER_LAYER_PIXEL * candidate.layer_distance + dimmed
         usable, error = usable.ravel()[flat], error.ravel()[flat]
         colors.append(warped.reshape(-1, 4)[flat, :3])
         costs.append(np.where(usable, error + np.float32(PER_FRAME * candidate.distance), np.float32(np.inf)))

@@ -70,6 +70,8 @@ class KeyFrame:
         box = slice(y, y + h), slice(x, x + w)
         back = np.linalg.inv(self.motion)
         shown = sample(np.where(frame.ring[..., None], 0, frame.image), move(grid(*box), back), padding="zeros")
-        new = (shown[..., 3] == 255) & (shown[..., :3].max(axis=-1) < BURNT) & self.invented[box]
+        new = (shown[..., 3] == 255) & self.invented[box]
+        if not self.light.same:
+            new &= shown[..., :3].max(axis=-1) < BURNT
         self.filled.image[box][new, :3] = np.clip(np.rint(self.light.inverse.apply(shown[new][:, :3])), 0, 255)
         self.invented[box][new] = False
