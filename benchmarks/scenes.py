@@ -384,7 +384,7 @@ def _behind(scene: Scene, clips: Path) -> Array:
         shots = 30 if first == 0 else LENGTH
         reduced = [cv2.resize(frame.numpy(), (432, 184), interpolation=cv2.INTER_AREA) for frame in frames]
         return np.stack(reduced[:shots])
-    photograph = cv2.imread(str(_photograph(scene.behind)))
+    photograph = cv2.imread(str(photograph(scene.behind)))
     h, w = SIZE
     scale = max((h + 40) / photograph.shape[0], (w + 60) / photograph.shape[1])
     large = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
@@ -396,5 +396,5 @@ def _behind(scene: Scene, clips: Path) -> Array:
     return np.stack(frames)
 
 
-def _photograph(name: str) -> Path:
+def photograph(name: str) -> Path:
     return from_wheel("scikit-image>=0.24", f"skimage/data/{name}.png", sha256=PHOTOGRAPHS[name])
