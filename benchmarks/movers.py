@@ -128,7 +128,7 @@ class Clip:
 
 
 def still(x: float, y: float) -> Callable[[int], Point]:
-    return lambda number: (x + 1.5 * sin(0.4 * number), y)
+    return lambda number: (x + 7 * sin(0.2 * number), y)
 
 
 def walk(x: float, y: float, speed: float, rests: range = range(0), pan: float = 0.0) -> Callable[[int], Point]:

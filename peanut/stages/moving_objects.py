@@ -23,6 +23,7 @@ from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
+from peanut.windows.solid_things import SolidThings, Step, track_back
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""
@@ -36,6 +37,9 @@ SHADOWED, SHADOWED_LEAST = 0.34, 2
 """Share and number of the reference views that show a shadow brighter; chosen on the demo clip and composites."""
 EDGE = 0.4
 """Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
+
+BACK = 13
+"""Frames at the start of a shot through which what moves is tracked back: up to where both sides have views."""
 
 SAME_GREY = 10
 """Grey levels up to which a pixel shows the same as in the frame before."""
@@ -85,7 +89,11 @@ class _WindowFrame:
     flat: Array
     to_next: Array | None = None
     views: dict[int, _ReferenceView] = attrs.field(factory=dict)
+    flows: dict[int, Array] = attrs.field(factory=dict)
+    """Dense flow to the neighbors, by their index."""
     mask: Array | None = None
+    later: Array | None = None
+    """At the start of a shot: what is known later to move, tracked back to here."""
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
 
@@ -129,6 +137,7 @@ class MovingObjects(Stage):
         what is not given of width, distances and edge.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
+    remember: seconds for which something that stops stays masked where it stopped, by the times of the frames.
     width: longest side that is looked at, in pixels; larger images are reduced.
     distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
     edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.
@@ -140,6 +149,7 @@ class MovingObjects(Stage):
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
+    remember: float = attrs.field(default=5.0, validator=between(0.0, 3600.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -149,10 +159,15 @@ class MovingObjects(Stage):
         frames = FrameStream.of(frames)
         for window, core in sliding(self._compared(frames), RADIUS):
             frame = window[core.start]
-            frame.mask = self._mask(window, core.start)
+            if not core.start:
+                things = SolidThings(self.remember, frame.grey.shape)
+                self._find_from_later(window)
+            frame.mask = self._solid_mask(window, core.start, things)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
             frame.views.clear()
+            if core.start:
+                window[core.start - 1].flows.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
@@ -168,13 +183,32 @@ class MovingObjects(Stage):
             _find_views(past, self.distances)
             yield past[-1]
 
-    def _mask(self, window: "_Window", number: int) -> Array:
-        """The mask of a frame, at the reduced size."""
+    def _find_from_later(self, window: "_Window") -> None:
+        """At the start of a shot, track back what is found in the later frames of its first window."""
+        window = window[:BACK]
+        found = [self._found(window, n)[0] for n in range(len(window))]
+        steps = [_step(window, n, n + 1) for n in range(len(window) - 1)]
+        for frame, later in zip(window, track_back([frame.image for frame in window], found, steps), strict=True):
+            frame.later = later
+
+    def _solid_mask(self, window: "_Window", number: int, things: SolidThings) -> Array:
+        """The mask of a frame, at the reduced size, whole; `things` is told of it."""
+        frame, now = window[number], float(window[number].frame.time)
+        found, change = self._found(window, number)
+        if frame.later is not None:
+            found = found | frame.later
+        step = _step(window, number, number - 1) if number else None
+        mask = things.mask(frame.image, found, steps.is_match(change, frame.flat), now, step)
+        mask = steps.refine_outline(mask, frame.image)
+        things.learn(frame.image, mask, found, now)
+        return mask
+
+    def _found(self, window: "_Window", number: int) -> tuple[Array, Array]:
+        """What is seen to move in a frame, at the reduced size, and the change map."""
         frame = window[number]
         edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
         change = _change_map(window, number)
-        mask = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
-        return steps.refine_outline(mask, frame.image)
+        return steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most), change
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
@@ -258,8 +292,24 @@ def _warped_mask(window: _Window, number: int, neighbor: int) -> Array:
     if not mask.any():
         return mask
     start = grid(*(slice(0, n) for n in frame.grey.shape))
-    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
+    at = start + _flow(frame, window[neighbor])
     return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
+
+
+def _flow(frame: _WindowFrame, neighbor: _WindowFrame) -> Array:
+    """Dense flow to a neighbor, computed once: h w 2, pixels."""
+    index = neighbor.frame.index
+    if index not in frame.flows:
+        frame.flows[index] = dense_flow(frame.grey, neighbor.grey, "fast")
+    return frame.flows[index]
+
+
+def _step(window: _Window, number: int, neighbor: int) -> Step:
+    """From a frame to the one before or after it."""
+    frame, other = window[number], window[neighbor]
+    to_next = np.asarray(window[min(number, neighbor)].to_next)
+    camera = to_next if neighbor > number else np.linalg.inv(to_next)
+    return Step(other.image, _flow(frame, other), _flow(other, frame), camera)
 
 
 def _masks(window: _Window, others: Iterable[_WindowFrame]) -> dict[int, Array]:
@@ -300,7 +350,7 @@ def _at_rest(window: _Window, number: int) -> float:
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]
-    at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
+    at = grid(*(slice(0, n) for n in frame.grey.shape)) + _flow(frame, other)
     here = sample(before.astype(np.uint8), at, nearest=True) > 0
     here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
     stopped = large_components(here & ~now, LOST * moved)

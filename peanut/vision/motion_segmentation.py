@@ -28,7 +28,7 @@ OUTLINE = 0.1
 """Radius of the guided filter, as a share of the root of a component's area; chosen on the demo clip and composites."""
 NEAR = 0.05
 """Share of the longer side that is near to a large component; chosen on the demo clip and composites."""
-HOLES, SMALL = 0.002, 0.25
+HOLES, SMALL = 0.0002, 0.25
 """Largest hole, of the image, and least area near a large component; chosen on the demo clip and composites."""
 
 
@@ -100,6 +100,11 @@ def assign_flat(change: Array, image: Array, flat: Array) -> Array:
     factor = 0.5 + 6 * change.astype(np.float32) / (LIKELY * UNIT)
     joins = flat & (change <= LIKELY * UNIT) & (means[0][..., 3] > 0.25) & (errors[0] < factor * errors[1])
     return np.where(joins, np.uint8(CHANGED * UNIT), change)
+
+
+def is_match(change: Array, flat: Array) -> Array:
+    """Where texture matches the background: h w, bool."""
+    return np.asarray(~flat & (change <= LIKELY * UNIT))
 
 
 def segment(change: Array, flat: Array, edge: float, least_area: float, most: int | None) -> Array:
