@@ -1,9 +1,9 @@
-"""Drawn movers whose truth is known in every pixel: are they found without holes, while they rest, from the first frame?
+"""Drawn movers whose truth is known in every pixel: found whole, while they rest, and from the first frame?
 
 python -m benchmarks.movers [NAME...] [--preset=fast] [--sheets FOLDER]
 
-Children made of limbs, heads and clothes, over photographs of the wheel scikit-image and over a drawn room of flat walls,
-a bed and a patterned carpet; the camera stands still or pans.
+Children made of limbs, heads and clothes, over photographs of the wheel scikit-image and over a drawn room of flat
+walls, a bed and a patterned carpet; the camera stands still or pans.
 """
 
 import sys

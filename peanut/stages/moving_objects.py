@@ -187,8 +187,9 @@ class MovingObjects(Stage):
         """At the start of a shot, track back what is found in the later frames of its first window."""
         window = window[:BACK]
         found = [self._found(window, n)[0] for n in range(len(window))]
-        steps = [_step(window, n, n + 1) for n in range(len(window) - 1)]
-        for frame, later in zip(window, track_back([frame.image for frame in window], found, steps), strict=True):
+        ways = [_step(window, n, n + 1) for n in range(len(window) - 1)]
+        images, flat = [frame.image for frame in window], [frame.flat for frame in window]
+        for frame, later in zip(window, track_back(images, found, flat, ways), strict=True):
             frame.later = later
 
     def _solid_mask(self, window: "_Window", number: int, things: SolidThings) -> Array:
@@ -198,7 +199,7 @@ class MovingObjects(Stage):
         if frame.later is not None:
             found = found | frame.later
         step = _step(window, number, number - 1) if number else None
-        mask = things.mask(frame.image, found, steps.is_match(change, frame.flat), now, step)
+        mask = things.mask(frame.image, found, frame.flat, steps.is_match(change, frame.flat), now, step)
         mask = steps.refine_outline(mask, frame.image)
         things.learn(frame.image, mask, found, now)
         return mask

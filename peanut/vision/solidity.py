@@ -6,17 +6,17 @@ import numpy as np
 
 from peanut.vision.array import Array
 from peanut.vision.change_detection import content_distance, worst_channel
-from peanut.vision.morphology import components, grow_mask
-from peanut.vision.motion_segmentation import LIKELY
+from peanut.vision.morphology import components, grow_mask, hysteresis
+from peanut.vision.motion_segmentation import CHANGED, LIKELY
 from peanut.vision.optical_flow import grid, sample, within
 from peanut.vision.registration import move
 
-SAME_COLOR = 12
+SAME_COLOR = 10
 """Grey levels, mean of 3x3 pixels, up to which flow leads to the same content; as the noise of videos is."""
 CONSISTENT = 1.0
 """Pixels that flow there and back may differ, besides a tenth of its length."""
-TRAVELLED = 2.0
-"""Pixels, relative to the camera, from which on something has moved and not only been taken for moving."""
+MOVES, PROOF = 0.5, 4
+"""Pixels per frame besides the camera's motion, and in how many frames, that prove that something moves."""
 REACH = 0.15
 """Half the width of a notch that may close, as a share of the root of the mask's largest component."""
 LEVELS = 16
@@ -31,43 +31,44 @@ class Carried:
 
     mask: Array
     """h w, bool: was masked there, and is the same content."""
-    moved: Array
-    """h w 2, float32: pixels from where it was first masked, relative to the camera."""
-    travelled: Array
-    """h w, float32: the largest length that `moved` had."""
+    moves: Array
+    """h w, float32: in how many frames it was tracked, textured, at another speed than the camera's."""
     since: Array
     """h w, float32: seconds; when it was last found to move."""
 
     @classmethod
     def nothing(cls, size: tuple[int, ...]) -> "Carried":
         zeros = np.zeros(size, np.float32)
-        return cls(np.zeros(size, bool), np.zeros((*size, 2), np.float32), zeros, zeros)
+        return cls(np.zeros(size, bool), zeros, zeros)
 
-    def along(self, image: Array, other: Array, flow: Array, back: Array, camera: Array) -> "Carried":
+    @property
+    def proven(self) -> Array:
+        """What surely has moved, and has not only been taken for moving: h w, bool."""
+        return np.asarray(self.mask & (self.moves >= PROOF))
+
+    def along(self, image: Array, flat: Array, other: Array, flow: Array, back: Array, camera: Array) -> "Carried":
         """To `image` from its neighbor `other`, whose these are; only what is the same content there.
 
-        image, other: h w 3, uint8. flow: from `image` to `other`, and `back`: h w 2, pixels. camera: 3 3, from `image`
-        to `other`.
+        image, other: h w 3, uint8. flat: h w, bool; flow proves nothing there. flow: from `image` to `other`, and
+        `back`: h w 2, pixels. camera: 3 3, from `image` to `other`.
         """
         if not self.mask.any():
-            return Carried.nothing(self.mask.shape)
+            return self
         start = grid(*(slice(0, n) for n in self.mask.shape))
         at = start + flow
-        packed = sample(np.dstack([self.moved, self.travelled, self.since]), at, nearest=True)
-        mask = sample(self.mask.astype(np.uint8), at, nearest=True) > 0
-        gap = flow + sample(back, at)
-        mask &= np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * np.hypot(flow[..., 0], flow[..., 1])
-        difference = cv2.blur(worst_channel(cv2.absdiff(sample(other, at), image)), (3, 3))
-        mask &= (difference <= SAME_COLOR) & within(at, mask.shape)
-        moved = packed[..., :2] + (move(start, camera) - at)
-        travelled = np.maximum(packed[..., 2], np.hypot(moved[..., 0], moved[..., 1]))
-        return Carried(mask, moved, travelled, packed[..., 3])
+        mask, moves, since = (
+            sample(x.astype(np.float32), at, nearest=True) for x in (self.mask, self.moves, self.since)
+        )
+        gap, relative = flow + sample(back, at), at - move(start, camera)
+        tracked = np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * np.hypot(flow[..., 0], flow[..., 1])
+        tracked &= cv2.blur(worst_channel(cv2.absdiff(sample(other, at), image)), (3, 3)) <= SAME_COLOR
+        moves += ~flat & (np.hypot(relative[..., 0], relative[..., 1]) > MOVES)
+        return Carried((mask > 0) & tracked & within(at, flat.shape), moves, since)
 
     def with_mask(self, mask: Array, found: Array, now: float) -> "Carried":
         """The same of a frame's own mask; where this knows nothing it begins. found: h w, bool: seen to move now."""
         known = mask & self.mask
-        since = np.where(known & ~found, self.since, np.float32(now))
-        return Carried(mask, self.moved * known[..., None], self.travelled * known, since)
+        return Carried(mask, self.moves * known, np.where(known & ~found, self.since, np.float32(now)))
 
 
 @attrs.define(eq=False)
@@ -86,20 +87,27 @@ class Background:
             self.image = np.asarray(cv2.remap(self.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))  # type: ignore[call-overload]
             self.known = (sample(self.known.astype(np.uint8), at, nearest=True) > 0) & within(at, self.known.shape)
 
-    def shown(self, image: Array, masked: Array) -> Array:
-        """Where it is known, and the image shows it: h w, bool."""
-        compared = self.known & ~masked
+    def compare(self, image: Array, masked: Array) -> tuple[Array, Array]:
+        """Where it is known, what the image shows: the background, or something else: each h w, bool."""
         if not self.known.any():
-            return self.known
-        difference = worst_channel(cv2.absdiff(image, self.image))
+            return self.known, self.known
+        difference, compared = worst_channel(cv2.absdiff(image, self.image)), self.known & ~masked
         noise = max(1.0, float(np.median(difference[compared]))) if compared.any() else 1.0
-        return np.asarray(self.known & (content_distance(image, self.image) <= LIKELY * noise))
+        distance = content_distance(image, self.image) / noise
+        other = hysteresis(self.known & (distance > LIKELY), distance > CHANGED)
+        return self.known & (distance <= LIKELY), other
 
     def learn(self, image: Array, masked: Array) -> None:
         """Take what is not masked."""
         free = ~grow_mask(masked, 3)
         self.image = np.where(free[..., None], image, self.image)
         self.known = self.known | free
+
+
+def reach_of(mask: Array) -> int:
+    """How far from the mask its gaps may lie, in pixels, by the size of its largest component."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return max(2, round(REACH * float(stats[1:, cv2.CC_STAT_AREA].max(initial=0) ** 0.5)))
 
 
 def close_gaps(mask: Array, image: Array, matches: Array, shown: Array) -> Array:
@@ -111,8 +119,7 @@ def close_gaps(mask: Array, image: Array, matches: Array, shown: Array) -> Array
     """
     if not mask.any():
         return mask
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    reach = max(2, round(REACH * float(stats[1:, cv2.CC_STAT_AREA].max()) ** 0.5))
+    reach = reach_of(mask)
     around = grow_mask(mask, reach)
     hull = mask | ~grow_mask(~around, reach)
     holes = _enclosed(mask)
@@ -136,7 +143,7 @@ def _enclosed(mask: Array) -> Array:
 
 
 def _frequency(image: Array, where: Array) -> Array:
-    """How often each pixel's color occurs in a part of the image, similar ones too: h w, float32, shares of the part."""
+    """How often each pixel's color, or a similar one, occurs in a part of the image: h w, float32, shares of it."""
     steps = (image // (256 // LEVELS)).astype(np.int32)
     codes = (steps[..., 0] * LEVELS + steps[..., 1]) * LEVELS + steps[..., 2]
     counts = np.bincount(codes[where], minlength=LEVELS**3).reshape((LEVELS,) * 3).astype(np.float32)
