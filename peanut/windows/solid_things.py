@@ -37,7 +37,6 @@ class SolidThings:
     size: tuple[int, ...]
     _known: Carried = attrs.field(init=False)
     _background: Background = attrs.field(init=False)
-    _rests: Array = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._known = Carried.nothing(self.size)
@@ -54,11 +53,11 @@ class SolidThings:
             self._background.carry(step.camera)
         known = self._known
         shown, other = self._background.compare(image, found | known.mask)
-        rests = known.proven & (now - known.since <= self.remember)
-        rests &= np.where(self._background.known, other, ~flat)
+        kept = known.mask & (now - known.since <= self.remember)
+        kept &= np.where(self._background.known, other, known.proven & ~flat)
+        rests = hysteresis(kept, known.proven)
         mask = found | rests
-        mask |= hysteresis(other & grow_mask(mask, 2 * reach_of(mask)), mask)
-        self._rests = rests
+        mask |= hysteresis(other & grow_mask(mask, 4 * reach_of(mask)), mask)
         if rests.any():
             mask = open_close(mask)
         return close_gaps(mask, image, matches, shown)
@@ -69,7 +68,7 @@ class SolidThings:
         for thing in components(mask):
             if np.count_nonzero(found & thing) >= MOVING * np.count_nonzero(thing):
                 moves |= thing
-        self._known = self._known.with_mask(mask & (found | self._rests), moves, now)
+        self._known = self._known.with_mask(mask, moves, now)
         self._background.learn(image, mask)
 
 
