@@ -92,6 +92,8 @@ class _WindowFrame:
     flows: dict[int, Array] = attrs.field(factory=dict)
     """Dense flow to the neighbors, by their index."""
     mask: Array | None = None
+    whole: Array | None = None
+    """The mask with what rests and without gaps: what comes out; reference views go by `mask`, what surely moves."""
     later: Array | None = None
     """At the start of a shot: what is known later to move, tracked back to here."""
     provisional: tuple[int, Array] | None = None
@@ -162,16 +164,18 @@ class MovingObjects(Stage):
             if not core.start:
                 things = SolidThings(self.remember, frame.grey.shape)
                 self._find_from_later(window)
-            frame.mask = self._solid_mask(window, core.start, things)
+            found, change = self._found(window, core.start)
+            frame.mask = steps.refine_outline(found, frame.image)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
+            frame.whole = self._whole(window, core.start, things, change)
             frame.views.clear()
             if core.start:
                 window[core.start - 1].flows.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
-            yield frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
+            yield frame.frame.with_mask(self._full_size(frame.whole, frame.frame.size))
 
     def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
@@ -192,15 +196,16 @@ class MovingObjects(Stage):
         for frame, later in zip(window, track_back(images, found, flat, ways), strict=True):
             frame.later = later
 
-    def _solid_mask(self, window: "_Window", number: int, things: SolidThings) -> Array:
-        """The mask of a frame, at the reduced size, whole; `things` is told of it."""
+    def _whole(self, window: "_Window", number: int, things: SolidThings, change: Array) -> Array:
+        """The mask of a frame with what rests and without gaps; `things` is told of it."""
         frame, now = window[number], float(window[number].frame.time)
-        found, change = self._found(window, number)
+        found = np.asarray(frame.mask)
         if frame.later is not None:
             found = found | frame.later
         step = _step(window, number, number - 1) if number else None
         mask = things.mask(frame.image, found, frame.flat, steps.is_match(change, frame.flat), now, step)
-        mask = steps.refine_outline(mask, frame.image)
+        if not np.array_equal(mask, np.asarray(frame.mask)):
+            mask = steps.refine_outline(mask, frame.image)
         things.learn(frame.image, mask, found, now)
         return mask
 
@@ -344,10 +349,10 @@ def _at_rest(window: _Window, number: int) -> float:
 
     What left the image, or went behind something, is not here any more: its content differs.
     """
-    now, before = window[number].mask, window[number - 1].mask if number else None
+    now, before = window[number].whole, window[number - 1].whole if number else None
     if now is None or before is None or not before.any():
         return 0.0
-    moved = max(int(past.mask.sum()) for past in window[:number] if past.mask is not None)
+    moved = max(int(past.whole.sum()) for past in window[:number] if past.whole is not None)
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]

@@ -56,10 +56,10 @@ class SolidThings:
         kept = known.mask & (now - known.since <= self.remember)
         kept &= np.where(self._background.known, other, known.proven & ~flat)
         rests = hysteresis(kept, known.proven)
-        mask = found | rests
-        mask |= hysteresis(other & grow_mask(mask, 4 * reach_of(mask)), mask)
+        mask = found
         if rests.any():
-            mask = open_close(mask)
+            near = grow_mask(rests, 4 * reach_of(rests))
+            mask = open_close(found | rests | hysteresis(other & near, rests))
         return close_gaps(mask, image, matches, shown)
 
     def learn(self, image: Array, mask: Array, found: Array, now: float) -> None:
