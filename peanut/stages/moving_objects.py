@@ -139,7 +139,8 @@ class MovingObjects(Stage):
         what is not given of width, distances and edge.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
-    remember: seconds for which something that stops stays masked where it stopped, by the times of the frames.
+    remember: seconds, by the times of the frames, for which what stops stays masked where it stopped, before a camera
+        that stands still.
     width: longest side that is looked at, in pixels; larger images are reduced.
     distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
     edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.

@@ -28,7 +28,7 @@ OUTLINE = 0.1
 """Radius of the guided filter, as a share of the root of a component's area; chosen on the demo clip and composites."""
 NEAR = 0.05
 """Share of the longer side that is near to a large component; chosen on the demo clip and composites."""
-HOLES, SMALL = 0.0002, 0.25
+HOLES, SMALL = 0.002, 0.25
 """Largest hole, of the image, and least area near a large component; chosen on the demo clip and composites."""
 
 

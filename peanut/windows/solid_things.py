@@ -49,6 +49,8 @@ class SolidThings:
         background. now: seconds. step: to the frame before; None for the first.
         """
         if step is not None:
+            if not np.array_equal(step.camera, np.eye(3)):  # parallax would leave ghosts
+                self.__attrs_post_init__()
             self._known = step.carry(self._known, image, flat)
             self._background.carry(step.camera)
         known = self._known
