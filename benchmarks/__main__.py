@@ -22,6 +22,7 @@ TITLES = {
     "basicvsr_plusplus": "UR-Net's networks against a plain transcription",
     "flow_eraser": "FlowEraser against its optical flow",
     "words": "Removing by name",
+    "movers": "Drawn movers",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance
