@@ -23,7 +23,8 @@ from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
-from peanut.windows.solid_things import SolidThings, Step, track_back
+from peanut.vision.solidity import close_gaps
+from peanut.windows.solid_things import SolidThings
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""
@@ -37,9 +38,6 @@ SHADOWED, SHADOWED_LEAST = 0.34, 2
 """Share and number of the reference views that show a shadow brighter; chosen on the demo clip and composites."""
 EDGE = 0.4
 """Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
-
-BACK = 13
-"""Frames at the start of a shot through which what moves is tracked back: up to where both sides have views."""
 
 SAME_GREY = 10
 """Grey levels up to which a pixel shows the same as in the frame before."""
@@ -93,9 +91,7 @@ class _WindowFrame:
     """Dense flow to the neighbors, by their index."""
     mask: Array | None = None
     whole: Array | None = None
-    """The mask with what rests and without gaps: what comes out; reference views go by `mask`, what surely moves."""
-    later: Array | None = None
-    """At the start of a shot: what is known later to move, tracked back to here."""
+    """The mask without gaps and with what rests: what comes out; reference views go by `mask`, what surely moves."""
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
 
@@ -140,7 +136,7 @@ class MovingObjects(Stage):
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     remember: seconds, by the times of the frames, for which what stops stays masked where it stopped, before a camera
-        that stands still.
+        that stands still; 0: not at all.
     width: longest side that is looked at, in pixels; larger images are reduced.
     distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
     edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.
@@ -163,13 +159,12 @@ class MovingObjects(Stage):
         for window, core in sliding(self._compared(frames), RADIUS):
             frame = window[core.start]
             if not core.start:
-                things = SolidThings(self.remember, frame.grey.shape)
-                self._find_from_later(window)
-            found, change = self._found(window, core.start)
-            frame.mask = steps.refine_outline(found, frame.image)
+                things = SolidThings(self.remember)
+            change = _change_map(window, core.start)
+            frame.mask = self._found(window, frame, change)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
-            frame.whole = self._whole(window, core.start, things, change)
+            frame.whole = self._whole(window, core.start, change, things)
             frame.views.clear()
             if core.start:
                 window[core.start - 1].flows.clear()
@@ -188,39 +183,35 @@ class MovingObjects(Stage):
             _find_views(past, self.distances)
             yield past[-1]
 
-    def _find_from_later(self, window: "_Window") -> None:
-        """At the start of a shot, track back what is found in the later frames of its first window."""
-        window = window[:BACK]
-        found = [self._found(window, n)[0] for n in range(len(window))]
-        ways = [_step(window, n, n + 1) for n in range(len(window) - 1)]
-        images, flat = [frame.image for frame in window], [frame.flat for frame in window]
-        for frame, later in zip(window, track_back(images, found, flat, ways), strict=True):
-            frame.later = later
+    def _found(self, window: "_Window", frame: _WindowFrame, change: Array) -> Array:
+        """What is seen to move in a frame, at the reduced size."""
+        edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
+        found = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
+        return steps.refine_outline(found, frame.image)
 
-    def _whole(self, window: "_Window", number: int, things: SolidThings, change: Array) -> Array:
-        """The mask of a frame with what rests and without gaps; `things` is told of it."""
+    def _whole(self, window: "_Window", number: int, change: Array, things: SolidThings) -> Array:
+        """The mask of a frame without gaps and with what rests; `things` is told of it."""
         frame, now = window[number], float(window[number].frame.time)
         found = np.asarray(frame.mask)
-        if frame.later is not None:
-            found = found | frame.later
-        step = _step(window, number, number - 1) if number else None
-        mask = things.mask(frame.image, found, frame.flat, steps.is_match(change, frame.flat), now, step)
-        if not np.array_equal(mask, np.asarray(frame.mask)):
-            mask = steps.refine_outline(mask, frame.image)
-        things.learn(frame.image, mask, found, now)
+        mask = close_gaps(found, frame.image, steps.is_match(change, frame.flat))
+        found = mask = _refined(mask, found, frame.image)
+        if self.remember:
+            if things.stand_still(frame.image):
+                before = window[number - 1]
+                mask = things.mask(frame.image, found, frame.flat, now, _flow(frame, before), _flow(before, frame))
+                mask = _refined(mask, found, frame.image)
+            things.learn(frame.image, mask, found, now)
         return mask
-
-    def _found(self, window: "_Window", number: int) -> tuple[Array, Array]:
-        """What is seen to move in a frame, at the reduced size, and the change map."""
-        frame = window[number]
-        edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
-        change = _change_map(window, number)
-        return steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most), change
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
             mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
         return grown(torch.from_numpy(mask), self.grow).clone()
+
+
+def _refined(mask: Array, before: Array, image: Array) -> Array:
+    """A mask with its outline refined, if it is not as before."""
+    return mask if np.array_equal(mask, before) else steps.refine_outline(mask, image)
 
 
 def _window_frame(frame: Frame, width: int) -> _WindowFrame:
@@ -309,14 +300,6 @@ def _flow(frame: _WindowFrame, neighbor: _WindowFrame) -> Array:
     if index not in frame.flows:
         frame.flows[index] = dense_flow(frame.grey, neighbor.grey, "fast")
     return frame.flows[index]
-
-
-def _step(window: _Window, number: int, neighbor: int) -> Step:
-    """From a frame to the one before or after it."""
-    frame, other = window[number], window[neighbor]
-    to_next = np.asarray(window[min(number, neighbor)].to_next)
-    camera = to_next if neighbor > number else np.linalg.inv(to_next)
-    return Step(other.image, _flow(frame, other), _flow(other, frame), camera)
 
 
 def _masks(window: _Window, others: Iterable[_WindowFrame]) -> dict[int, Array]:

@@ -1,4 +1,4 @@
-"""Things are solid: what was masked and moves along stays masked, and gaps inside an outline close. On NumPy arrays."""
+"""Things are solid: gaps inside an outline close, and what stops is still there. On NumPy arrays."""
 
 import attrs
 import cv2
@@ -9,14 +9,20 @@ from peanut.vision.change_detection import content_distance, worst_channel
 from peanut.vision.morphology import components, grow_mask, hysteresis
 from peanut.vision.motion_segmentation import CHANGED, LIKELY
 from peanut.vision.optical_flow import grid, sample, within
-from peanut.vision.registration import move
+from peanut.vision.registration import corners, registered
 
 SAME_COLOR = 10
 """Grey levels, mean of 3x3 pixels, up to which flow leads to the same content; as the noise of videos is."""
 CONSISTENT = 1.0
 """Pixels that flow there and back may differ, besides a tenth of its length."""
 MOVES, PROOF = 0.5, 4
-"""Pixels per frame besides the camera's motion, and in how many frames, that prove that something moves."""
+"""Pixels per frame, and in how many frames, that prove that something moves."""
+NOISE = 2.5
+"""Least noise between frames far apart in time, in grey levels: codecs and the light drift."""
+MARGIN = 3
+"""Pixels around a mask that are no background: its faint rim."""
+SHIFTED = 0.5
+"""Median displacement, in pixels, of the corners since the first frame up to which a camera stands still."""
 REACH = 0.15
 """Half the width of a notch that may close, as a share of the root of the mask's largest component."""
 LEVELS = 16
@@ -32,7 +38,7 @@ class Carried:
     mask: Array
     """h w, bool: was masked there, and is the same content."""
     moves: Array
-    """h w, float32: in how many frames it was tracked, textured, at another speed than the camera's."""
+    """h w, float32: in how many frames it was tracked, textured, and moved."""
     since: Array
     """h w, float32: seconds; when it was last found to move."""
 
@@ -46,24 +52,22 @@ class Carried:
         """What surely has moved, and has not only been taken for moving: h w, bool."""
         return np.asarray(self.mask & (self.moves >= PROOF))
 
-    def along(self, image: Array, flat: Array, other: Array, flow: Array, back: Array, camera: Array) -> "Carried":
-        """To `image` from its neighbor `other`, whose these are; only what is the same content there.
+    def along(self, image: Array, flat: Array, other: Array, flow: Array, back: Array) -> "Carried":
+        """To `image` from its neighbor `other`, whose these are, before a still camera; only what is the same content.
 
         image, other: h w 3, uint8. flat: h w, bool; flow proves nothing there. flow: from `image` to `other`, and
-        `back`: h w 2, pixels. camera: 3 3, from `image` to `other`.
+        `back`: h w 2, pixels.
         """
         if not self.mask.any():
             return self
-        start = grid(*(slice(0, n) for n in self.mask.shape))
-        at = start + flow
+        at = grid(*(slice(0, n) for n in self.mask.shape)) + flow
         mask, moves, since = (
             sample(x.astype(np.float32), at, nearest=True) for x in (self.mask, self.moves, self.since)
         )
-        gap, relative = flow + sample(back, at), at - move(start, camera)
-        tracked = np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * np.hypot(flow[..., 0], flow[..., 1])
+        gap, length = flow + sample(back, at), np.hypot(flow[..., 0], flow[..., 1])
+        tracked = np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * length
         tracked &= cv2.blur(worst_channel(cv2.absdiff(sample(other, at), image)), (3, 3)) <= SAME_COLOR
-        moves += ~flat & (np.hypot(relative[..., 0], relative[..., 1]) > MOVES)
-        return Carried((mask > 0) & tracked & within(at, flat.shape), moves, since)
+        return Carried((mask > 0) & tracked & within(at, flat.shape), moves + (~flat & (length > MOVES)), since)
 
     def with_mask(self, mask: Array, found: Array, now: float) -> "Carried":
         """The same of a frame's own mask; where this knows nothing it begins. found: h w, bool: seen to move now."""
@@ -73,53 +77,55 @@ class Carried:
 
 @attrs.define(eq=False)
 class Background:
-    """What stood at each place of a frame when last nothing was masked there, carried along the camera's motion."""
+    """What stood at each place of a still camera's frames when last nothing was masked there."""
 
+    grey: Array
+    """The first frame: h w, uint8."""
+    corners: Array
+    """Its corners: n 1 2, float32, pixels."""
     image: Array
     """h w 3, uint8."""
     known: Array
     """h w, bool."""
 
-    def carry(self, camera: Array) -> None:
-        """To the next frame. camera: 3 3, from that frame to this."""
-        if not np.array_equal(camera, np.eye(3)):
-            at = move(grid(*(slice(0, n) for n in self.known.shape)), camera)
-            self.image = np.asarray(cv2.remap(self.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))  # type: ignore[call-overload]
-            self.known = (sample(self.known.astype(np.uint8), at, nearest=True) > 0) & within(at, self.known.shape)
+    @classmethod
+    def nothing(cls, image: Array) -> "Background":
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        return cls(grey, corners(grey), image, np.zeros(grey.shape, bool))
 
-    def compare(self, image: Array, masked: Array) -> tuple[Array, Array]:
-        """Where it is known, what the image shows: the background, or something else: each h w, bool."""
-        if not self.known.any():
-            return self.known, self.known
+    def stands_still(self, image: Array) -> bool:
+        """Whether the camera stands where it stood in the first frame: then and now, so that noise does not add up."""
+        transform = registered(self.grey, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), self.corners, 0.25)
+        if transform is None:
+            return False
+        shift = cv2.perspectiveTransform(self.corners, transform) - self.corners
+        return bool(np.median(np.linalg.norm(shift, axis=-1)) < SHIFTED)
+
+    def other(self, image: Array, masked: Array) -> Array:
+        """Where it is known and the image shows something else: h w, bool. masked: h w, bool, says no noise."""
         difference, compared = worst_channel(cv2.absdiff(image, self.image)), self.known & ~masked
-        noise = max(1.0, float(np.median(difference[compared]))) if compared.any() else 1.0
+        noise = max(NOISE, float(np.median(difference[compared]))) if compared.any() else NOISE
         distance = content_distance(image, self.image) / noise
-        other = hysteresis(self.known & (distance > LIKELY), distance > CHANGED)
-        return self.known & (distance <= LIKELY), other
+        return hysteresis(self.known & (distance > LIKELY), distance > CHANGED)
 
     def learn(self, image: Array, masked: Array) -> None:
         """Take what is not masked."""
-        free = ~grow_mask(masked, 3)
+        free = ~grow_mask(masked, MARGIN)
         self.image = np.where(free[..., None], image, self.image)
         self.known = self.known | free
 
 
-def reach_of(mask: Array) -> int:
-    """How far from the mask its gaps may lie, in pixels, by the size of its largest component."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    return max(2, round(REACH * float(stats[1:, cv2.CC_STAT_AREA].max(initial=0) ** 0.5)))
-
-
-def close_gaps(mask: Array, image: Array, matches: Array, shown: Array) -> Array:
+def close_gaps(mask: Array, image: Array, matches: Array) -> Array:
     """The mask with holes and notches closed, but for those that show the background: h w, bool.
 
-    Gaps lie inside the closing of the mask by REACH or are enclosed by it. A gap's pixel is background where it is
-    `shown`, or where its color occurs in the background nearby, and there more than in what is masked; where texture
-    `matches` it, a third as much is enough. A hole whose rim goes on inside without an edge is none.
+    Gaps lie inside the closing of the mask by REACH or are enclosed by it. A gap's pixel is background where its
+    color occurs in the background nearby, and there more than in what is masked; where texture `matches` it, a third as
+    much is enough. A hole whose rim goes on inside without an edge is none.
     """
     if not mask.any():
         return mask
-    reach = reach_of(mask)
+    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
+    reach = max(2, round(REACH * float(stats[1:, cv2.CC_STAT_AREA].max() ** 0.5)))
     around = grow_mask(mask, reach)
     hull = mask | ~grow_mask(~around, reach)
     holes = _enclosed(mask)
@@ -129,7 +135,7 @@ def close_gaps(mask: Array, image: Array, matches: Array, shown: Array) -> Array
     nearby = grow_mask(mask, 4 * reach) & ~hull & ~holes
     inside, outside = (_frequency(image, where) for where in (mask, nearby))
     like = np.where(matches, 3 * outside, outside)
-    background = gaps & (shown | ((outside > RARE) & (like > inside)))
+    background = gaps & (outside > RARE) & (like > inside)
     background = cv2.morphologyEx(background.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     out = mask | (gaps & ~background)
     return out | _continued(holes & ~out, out, image)

@@ -1,68 +1,50 @@
-"""The things that move in one shot, remembered from frame to frame, so that they stay whole and while they rest."""
+"""What moved and rests, remembered from frame to frame while the camera stands still."""
 
 import attrs
 import numpy as np
 
 from peanut.vision.array import Array
 from peanut.vision.morphology import components, grow_mask, hysteresis, open_close
-from peanut.vision.solidity import Background, Carried, close_gaps, reach_of
+from peanut.vision.solidity import Background, Carried
 
 MOVING = 0.2
 """Share of a thing that must be found to move for all of it to count as moving."""
-
-
-@attrs.frozen(eq=False)
-class Step:
-    """How a frame hangs together with its neighbor in time."""
-
-    image: Array
-    """The neighbor's: h w 3, uint8."""
-    flow: Array
-    """To the neighbor: h w 2, pixels."""
-    back: Array
-    """From the neighbor."""
-    camera: Array
-    """To the neighbor: 3 3."""
-
-    def carry(self, known: Carried, image: Array, flat: Array) -> Carried:
-        return known.along(image, flat, self.image, self.flow, self.back, self.camera)
+REGROWN = 2
+"""Pixels around what rests that join it where they are not the background: a limb that sways."""
 
 
 @attrs.define(eq=False)
 class SolidThings:
-    """What is known of the masks of a shot so far."""
+    """What is known of the masks of a shot since the camera stands still."""
 
     remember: float
     """Seconds for which something that rests stays masked."""
-    size: tuple[int, ...]
+    _image: Array | None = attrs.field(init=False, default=None)
+    """The frame before."""
     _known: Carried = attrs.field(init=False)
     _background: Background = attrs.field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._known = Carried.nothing(self.size)
-        self._background = Background(np.zeros((*self.size, 3), np.uint8), np.zeros(self.size, bool))
+    def stand_still(self, image: Array) -> bool:
+        """Whether the camera stands as in the frames before `image`, h w 3, uint8; if it does not all is forgotten."""
+        if self._image is not None and self._background.stands_still(image):
+            return True
+        self._known, self._background = Carried.nothing(image.shape[:2]), Background.nothing(image)
+        return False
 
-    def mask(self, image: Array, found: Array, flat: Array, matches: Array, now: float, step: Step | None) -> Array:
-        """The whole mask of the next frame: h w, bool.
+    def mask(self, image: Array, found: Array, flat: Array, now: float, flow: Array, back: Array) -> Array:
+        """The mask of the next frame, before a camera that stands still, with what rests: h w, bool.
 
-        found: h w, bool, what is seen to move. flat: h w, bool. matches: h w, bool, where texture matches the
-        background. now: seconds. step: to the frame before; None for the first.
+        found: h w, bool, what is seen to move. flat: h w, bool. now: seconds. flow, back: to the frame before, and from
+        there: h w 2, pixels.
         """
-        if step is not None:
-            if not np.array_equal(step.camera, np.eye(3)):  # parallax would leave ghosts
-                self.__attrs_post_init__()
-            self._known = step.carry(self._known, image, flat)
-            self._background.carry(step.camera)
-        known = self._known
-        shown, other = self._background.compare(image, found | known.mask)
+        self._known = known = self._known.along(image, flat, np.asarray(self._image), flow, back)
+        other = self._background.other(image, found | known.mask)
         kept = known.mask & (now - known.since <= self.remember)
         kept &= np.where(self._background.known, other, known.proven & ~flat)
         rests = hysteresis(kept, known.proven)
-        mask = found
-        if rests.any():
-            near = grow_mask(rests, 4 * reach_of(rests))
-            mask = open_close(found | rests | hysteresis(other & near, rests))
-        return close_gaps(mask, image, matches, shown)
+        if not rests.any():
+            return found
+        return open_close(found | rests | (other & grow_mask(rests, REGROWN)))
 
     def learn(self, image: Array, mask: Array, found: Array, now: float) -> None:
         """Take in the mask that the frame has in the end."""
@@ -70,20 +52,6 @@ class SolidThings:
         for thing in components(mask):
             if np.count_nonzero(found & thing) >= MOVING * np.count_nonzero(thing):
                 moves |= thing
+        self._image = image
         self._known = self._known.with_mask(mask, moves, now)
         self._background.learn(image, mask)
-
-
-def track_back(images: list[Array], found: list[Array], flat: list[Array], steps: list[Step]) -> list[Array]:
-    """What is found later in a shot, tracked back: per frame h w, bool, without what was found there itself.
-
-    images, found, flat: of the first frames of the shot; what is flat cannot be tracked. steps: from each of them but
-    the last to the next.
-    """
-    known = Carried.nothing(found[-1].shape).with_mask(found[-1], found[-1], 0.0)
-    back = [np.zeros_like(found[-1])]
-    for image, here, even, step in zip(images[-2::-1], found[-2::-1], flat[-2::-1], steps[::-1], strict=True):
-        known = step.carry(known, image, even)
-        back.append(known.proven & ~even)
-        known = known.with_mask(here | known.mask, here, 0.0)
-    return back[::-1]
