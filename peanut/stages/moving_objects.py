@@ -23,7 +23,7 @@ from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
-from peanut.vision.solidity import close_gaps
+from peanut.vision.solidity import fill_solid
 from peanut.windows.solid_things import SolidThings
 
 RADIUS = 15
@@ -91,7 +91,7 @@ class _WindowFrame:
     """Dense flow to the neighbors, by their index."""
     mask: Array | None = None
     whole: Array | None = None
-    """The mask without gaps and with what rests: what comes out; reference views go by `mask`, what surely moves."""
+    """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
 
@@ -190,16 +190,13 @@ class MovingObjects(Stage):
         return steps.refine_outline(found, frame.image)
 
     def _whole(self, window: "_Window", number: int, change: Array, things: SolidThings) -> Array:
-        """The mask of a frame without gaps and with what rests; `things` is told of it."""
+        """The mask of a frame without holes and with what rests; `things` is told of it."""
         frame, now = window[number], float(window[number].frame.time)
-        found = np.asarray(frame.mask)
-        mask = close_gaps(found, frame.image, steps.is_match(change, frame.flat))
-        found = mask = _refined(mask, found, frame.image)
+        found = mask = fill_solid(np.asarray(frame.mask), frame.image, steps.is_match(change, frame.flat))
         if self.remember:
             if things.stand_still(frame.image):
                 before = window[number - 1]
                 mask = things.mask(frame.image, found, frame.flat, now, _flow(frame, before), _flow(before, frame))
-                mask = _refined(mask, found, frame.image)
             things.learn(frame.image, mask, found, now)
         return mask
 
@@ -207,11 +204,6 @@ class MovingObjects(Stage):
         if mask.shape != size:
             mask = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
         return grown(torch.from_numpy(mask), self.grow).clone()
-
-
-def _refined(mask: Array, before: Array, image: Array) -> Array:
-    """A mask with its outline refined, if it is not as before."""
-    return mask if np.array_equal(mask, before) else steps.refine_outline(mask, image)
 
 
 def _window_frame(frame: Frame, width: int) -> _WindowFrame:

@@ -6,7 +6,7 @@ import numpy as np
 
 from peanut.vision.array import Array
 from peanut.vision.change_detection import content_distance, worst_channel
-from peanut.vision.morphology import components, grow_mask, hysteresis
+from peanut.vision.morphology import grow_mask, hysteresis, open_close
 from peanut.vision.motion_segmentation import CHANGED, LIKELY
 from peanut.vision.optical_flow import grid, sample, within
 from peanut.vision.registration import corners, registered
@@ -23,8 +23,8 @@ MARGIN = 3
 """Pixels around a mask that are no background: its faint rim."""
 SHIFTED = 0.5
 """Median displacement, in pixels, of the corners since the first frame up to which a camera stands still."""
-REACH = 0.15
-"""Half the width of a notch that may close, as a share of the root of the mask's largest component."""
+NEARBY = 0.6
+"""How far the background nearby reaches, as a share of the root of the mask's area."""
 LEVELS = 16
 """Steps of a channel in a histogram of colors."""
 RARE = 0.002
@@ -115,30 +115,19 @@ class Background:
         self.known = self.known | free
 
 
-def close_gaps(mask: Array, image: Array, matches: Array) -> Array:
-    """The mask with holes and notches closed, but for those that show the background: h w, bool.
+def fill_solid(mask: Array, image: Array, matches: Array) -> Array:
+    """The mask with the holes filled that do not show the background: h w, bool. A ring stays a ring.
 
-    Gaps lie inside the closing of the mask by REACH or are enclosed by it. A gap's pixel is background where its
-    color occurs in the background nearby, and there more than in what is masked; where texture `matches` it, a third as
-    much is enough. A hole whose rim goes on inside without an edge is none.
+    A pixel of a hole is background where its color occurs in the background nearby, and there more than in what is
+    masked; where texture `matches` the background, h w, bool, a third as much is enough.
     """
-    if not mask.any():
-        return mask
-    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
-    reach = max(2, round(REACH * float(stats[1:, cv2.CC_STAT_AREA].max() ** 0.5)))
-    around = grow_mask(mask, reach)
-    hull = mask | ~grow_mask(~around, reach)
     holes = _enclosed(mask)
-    gaps = (hull | holes) & ~mask
-    if not gaps.any():
+    if not holes.any():
         return mask
-    nearby = grow_mask(mask, 4 * reach) & ~hull & ~holes
+    nearby = grow_mask(mask, round(NEARBY * float(np.count_nonzero(mask) ** 0.5))) & ~mask & ~holes
     inside, outside = (_frequency(image, where) for where in (mask, nearby))
-    like = np.where(matches, 3 * outside, outside)
-    background = gaps & (outside > RARE) & (like > inside)
-    background = cv2.morphologyEx(background.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    out = mask | (gaps & ~background)
-    return out | _continued(holes & ~out, out, image)
+    background = (outside > RARE) & (np.where(matches, 3 * outside, outside) > inside)
+    return mask | (holes & ~open_close(holes & background, closed=0))
 
 
 def _enclosed(mask: Array) -> Array:
@@ -157,18 +146,3 @@ def _frequency(image: Array, where: Array) -> Array:
         padded = np.pad(counts, [(1, 1) if axis == other else (0, 0) for other in range(3)])
         counts = sum(np.take(padded, range(k, k + LEVELS), axis=axis) for k in range(3))  # type: ignore[assignment]
     return np.asarray(counts.reshape(-1)[codes] / max(1, np.count_nonzero(where)))
-
-
-def _continued(holes: Array, mask: Array, image: Array) -> Array:
-    """Those holes around which the image goes on without an edge, for more than half of the rim: h w, bool."""
-    out = np.zeros_like(holes)
-    smooth = cv2.blur(image, (3, 3))
-    for hole in components(holes):
-        rim = hole & grow_mask(~hole, 2)
-        near = mask & grow_mask(hole, 4)
-        weight = cv2.blur(near.astype(np.float32), (9, 9))
-        mean = cv2.blur(smooth * near[..., None].astype(np.float32), (9, 9)) / np.maximum(weight, 1e-3)[..., None]
-        same = np.abs(mean - smooth).max(axis=-1) <= SAME_COLOR
-        if (same & rim).sum() > 0.5 * rim.sum():
-            out |= hole
-    return out

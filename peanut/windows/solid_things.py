@@ -5,6 +5,7 @@ import numpy as np
 
 from peanut.vision.array import Array
 from peanut.vision.morphology import components, grow_mask, hysteresis, open_close
+from peanut.vision.motion_segmentation import refine_outline
 from peanut.vision.solidity import Background, Carried
 
 MOVING = 0.2
@@ -44,7 +45,7 @@ class SolidThings:
         rests = hysteresis(kept, known.proven)
         if not rests.any():
             return found
-        return open_close(found | rests | (other & grow_mask(rests, REGROWN)))
+        return refine_outline(open_close(found | rests | (other & grow_mask(rests, REGROWN))), image)
 
     def learn(self, image: Array, mask: Array, found: Array, now: float) -> None:
         """Take in the mask that the frame has in the end."""
