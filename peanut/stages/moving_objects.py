@@ -87,8 +87,6 @@ class _WindowFrame:
     flat: Array
     to_next: Array | None = None
     views: dict[int, _ReferenceView] = attrs.field(factory=dict)
-    flows: dict[int, Array] = attrs.field(factory=dict)
-    """Dense flow to the neighbors, by their index."""
     mask: Array | None = None
     whole: Array | None = None
     """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
@@ -164,10 +162,8 @@ class MovingObjects(Stage):
             frame.mask = self._found(window, frame, change)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
-            frame.whole = self._whole(window, core.start, change, things)
+            frame.whole = self._whole(frame, change, things)
             frame.views.clear()
-            if core.start:
-                window[core.start - 1].flows.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
@@ -189,14 +185,13 @@ class MovingObjects(Stage):
         found = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
         return steps.refine_outline(found, frame.image)
 
-    def _whole(self, window: "_Window", number: int, change: Array, things: SolidThings) -> Array:
+    def _whole(self, frame: _WindowFrame, change: Array, things: SolidThings) -> Array:
         """The mask of a frame without holes and with what rests; `things` is told of it."""
-        frame, now = window[number], float(window[number].frame.time)
+        now = float(frame.frame.time)
         found = mask = fill_solid(np.asarray(frame.mask), frame.image, steps.is_match(change, frame.flat))
         if self.remember:
             if things.stand_still(frame.image):
-                before = window[number - 1]
-                mask = things.mask(frame.image, found, frame.flat, now, _flow(frame, before), _flow(before, frame))
+                mask = things.mask(frame.image, found, frame.flat, now)
             things.learn(frame.image, mask, found, now)
         return mask
 
@@ -282,16 +277,8 @@ def _warped_mask(window: _Window, number: int, neighbor: int) -> Array:
     if not mask.any():
         return mask
     start = grid(*(slice(0, n) for n in frame.grey.shape))
-    at = start + _flow(frame, window[neighbor])
+    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
     return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
-
-
-def _flow(frame: _WindowFrame, neighbor: _WindowFrame) -> Array:
-    """Dense flow to a neighbor, computed once: h w 2, pixels."""
-    index = neighbor.frame.index
-    if index not in frame.flows:
-        frame.flows[index] = dense_flow(frame.grey, neighbor.grey, "fast")
-    return frame.flows[index]
 
 
 def _masks(window: _Window, others: Iterable[_WindowFrame]) -> dict[int, Array]:
@@ -332,7 +319,7 @@ def _at_rest(window: _Window, number: int) -> float:
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]
-    at = grid(*(slice(0, n) for n in frame.grey.shape)) + _flow(frame, other)
+    at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
     here = sample(before.astype(np.uint8), at, nearest=True) > 0
     here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
     stopped = large_components(here & ~now, LOST * moved)

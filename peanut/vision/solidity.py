@@ -8,7 +8,7 @@ from peanut.vision.array import Array
 from peanut.vision.change_detection import content_distance, worst_channel
 from peanut.vision.morphology import grow_mask, hysteresis, open_close
 from peanut.vision.motion_segmentation import CHANGED, LIKELY
-from peanut.vision.optical_flow import grid, sample, within
+from peanut.vision.optical_flow import dense_flow, grid, sample, within
 from peanut.vision.registration import corners, registered
 
 SAME_COLOR = 10
@@ -52,22 +52,23 @@ class Carried:
         """What surely has moved, and has not only been taken for moving: h w, bool."""
         return np.asarray(self.mask & (self.moves >= PROOF))
 
-    def along(self, image: Array, flat: Array, other: Array, flow: Array, back: Array) -> "Carried":
+    def along(self, image: Array, other: Array, flat: Array) -> "Carried":
         """To `image` from its neighbor `other`, whose these are, before a still camera; only what is the same content.
 
-        image, other: h w 3, uint8. flat: h w, bool; flow proves nothing there. flow: from `image` to `other`, and
-        `back`: h w 2, pixels.
+        image, other: h w 3, uint8. flat: h w, bool; there nothing is proven to move.
         """
         if not self.mask.any():
             return self
-        at = grid(*(slice(0, n) for n in self.mask.shape)) + flow
+        grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
+        flow, back = dense_flow(grey, other_grey), dense_flow(other_grey, grey)
+        at = grid(*(slice(0, n) for n in grey.shape)) + flow
         mask, moves, since = (
             sample(x.astype(np.float32), at, nearest=True) for x in (self.mask, self.moves, self.since)
         )
         gap, length = flow + sample(back, at), np.hypot(flow[..., 0], flow[..., 1])
         tracked = np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * length
         tracked &= cv2.blur(worst_channel(cv2.absdiff(sample(other, at), image)), (3, 3)) <= SAME_COLOR
-        return Carried((mask > 0) & tracked & within(at, flat.shape), moves + (~flat & (length > MOVES)), since)
+        return Carried((mask > 0) & tracked & within(at, grey.shape), moves + (~flat & (length > MOVES)), since)
 
     def with_mask(self, mask: Array, found: Array, now: float) -> "Carried":
         """The same of a frame's own mask; where this knows nothing it begins. found: h w, bool: seen to move now."""

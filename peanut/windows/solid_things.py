@@ -32,13 +32,12 @@ class SolidThings:
         self._known, self._background = Carried.nothing(image.shape[:2]), Background.nothing(image)
         return False
 
-    def mask(self, image: Array, found: Array, flat: Array, now: float, flow: Array, back: Array) -> Array:
+    def mask(self, image: Array, found: Array, flat: Array, now: float) -> Array:
         """The mask of the next frame, before a camera that stands still, with what rests: h w, bool.
 
-        found: h w, bool, what is seen to move. flat: h w, bool. now: seconds. flow, back: to the frame before, and from
-        there: h w 2, pixels.
+        image: h w 3, uint8. found: h w, bool, what is seen to move. flat: h w, bool. now: seconds.
         """
-        self._known = known = self._known.along(image, flat, np.asarray(self._image), flow, back)
+        self._known = known = self._known.along(image, np.asarray(self._image), flat)
         other = self._background.other(image, found | known.mask)
         kept = known.mask & (now - known.since <= self.remember)
         kept &= np.where(self._background.known, other, known.proven & ~flat)
