@@ -1,4 +1,4 @@
-"""Things are solid: gaps inside an outline close, and what stops is still there. On NumPy arrays."""
+"""Things are solid: they have no holes, and what stops is still there. On NumPy arrays."""
 
 import attrs
 import cv2
