@@ -23,6 +23,7 @@ TITLES = {
     "flow_eraser": "FlowEraser against its optical flow",
     "words": "Removing by name",
     "stills": "Completing what no frame shows",
+    "movers": "Drawn movers",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance

@@ -384,10 +384,10 @@ def _behind(scene: Scene, clips: Path) -> Array:
         shots = 30 if first == 0 else LENGTH
         reduced = [cv2.resize(frame.numpy(), (432, 184), interpolation=cv2.INTER_AREA) for frame in frames]
         return np.stack(reduced[:shots])
-    photograph = cv2.imread(str(_photograph(scene.behind)))
+    picture = cv2.imread(str(photograph(scene.behind)))
     h, w = SIZE
-    scale = max((h + 40) / photograph.shape[0], (w + 60) / photograph.shape[1])
-    large = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+    scale = max((h + 40) / picture.shape[0], (w + 60) / picture.shape[1])
+    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
     frames = []
     for number in range(LENGTH):
         x, y = (15 + max(0, -LENGTH * pan) + number * pan for pan in scene.pan)
@@ -396,5 +396,5 @@ def _behind(scene: Scene, clips: Path) -> Array:
     return np.stack(frames)
 
 
-def _photograph(name: str) -> Path:
+def photograph(name: str) -> Path:
     return from_wheel("scikit-image>=0.24", f"skimage/data/{name}.png", sha256=PHOTOGRAPHS[name])

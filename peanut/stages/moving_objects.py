@@ -23,6 +23,8 @@ from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
+from peanut.vision.solidity import fill_solid
+from peanut.windows.solid_things import SolidThings
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""
@@ -86,6 +88,8 @@ class _WindowFrame:
     to_next: Array | None = None
     views: dict[int, _ReferenceView] = attrs.field(factory=dict)
     mask: Array | None = None
+    whole: Array | None = None
+    """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
 
@@ -129,6 +133,8 @@ class MovingObjects(Stage):
         what is not given of width, distances and edge.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
+    remember: seconds, by the times of the frames, for which what stops stays masked where it stopped, before a camera
+        that stands still; 0: not at all.
     width: longest side that is looked at, in pixels; larger images are reduced.
     distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
     edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.
@@ -140,6 +146,7 @@ class MovingObjects(Stage):
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
+    remember: float = attrs.field(default=5.0, validator=between(0.0, 3600.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -149,14 +156,18 @@ class MovingObjects(Stage):
         frames = FrameStream.of(frames)
         for window, core in sliding(self._compared(frames), RADIUS):
             frame = window[core.start]
-            frame.mask = self._mask(window, core.start)
+            if not core.start:
+                things = SolidThings(self.remember)
+            change = _change_map(window, core.start)
+            frame.mask = self._found(window, frame, change)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
+            frame.whole = self._whole(frame, change, things)
             frame.views.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
-            yield frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
+            yield frame.frame.with_mask(self._full_size(frame.whole, frame.frame.size))
 
     def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
@@ -168,13 +179,21 @@ class MovingObjects(Stage):
             _find_views(past, self.distances)
             yield past[-1]
 
-    def _mask(self, window: "_Window", number: int) -> Array:
-        """The mask of a frame, at the reduced size."""
-        frame = window[number]
+    def _found(self, window: "_Window", frame: _WindowFrame, change: Array) -> Array:
+        """What is seen to move in a frame, at the reduced size."""
         edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
-        change = _change_map(window, number)
-        mask = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
-        return steps.refine_outline(mask, frame.image)
+        found = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
+        return steps.refine_outline(found, frame.image)
+
+    def _whole(self, frame: _WindowFrame, change: Array, things: SolidThings) -> Array:
+        """The mask of a frame without holes and with what rests; `things` is told of it."""
+        now = float(frame.frame.time)
+        found = mask = fill_solid(np.asarray(frame.mask), frame.image, steps.is_match(change, frame.flat))
+        if self.remember:
+            if things.stand_still(frame.image):
+                mask = things.mask(frame.image, found, frame.flat, now)
+            things.learn(frame.image, mask, found, now)
+        return mask
 
     def _full_size(self, mask: Array, size: tuple[int, int]) -> torch.Tensor:
         if mask.shape != size:
@@ -293,10 +312,10 @@ def _at_rest(window: _Window, number: int) -> float:
 
     What left the image, or went behind something, is not here any more: its content differs.
     """
-    now, before = window[number].mask, window[number - 1].mask if number else None
+    now, before = window[number].whole, window[number - 1].whole if number else None
     if now is None or before is None or not before.any():
         return 0.0
-    moved = max(int(past.mask.sum()) for past in window[:number] if past.mask is not None)
+    moved = max(int(past.whole.sum()) for past in window[:number] if past.whole is not None)
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]

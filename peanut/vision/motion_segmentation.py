@@ -102,6 +102,11 @@ def assign_flat(change: Array, image: Array, flat: Array) -> Array:
     return np.where(joins, np.uint8(CHANGED * UNIT), change)
 
 
+def is_match(change: Array, flat: Array) -> Array:
+    """Where texture matches the background: h w, bool."""
+    return np.asarray(~flat & (change <= LIKELY * UNIT))
+
+
 def segment(change: Array, flat: Array, edge: float, least_area: float, most: int | None) -> Array:
     """The mask of a change map: h w, bool.
 
