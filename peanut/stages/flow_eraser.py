@@ -20,6 +20,7 @@ from peanut.validators import at_least, from_preset, mask_of, one_of
 from peanut.vision.array import Array
 from peanut.vision.blending import Blend, blend, confidence, surrounding_error
 from peanut.vision.inpainting import fill_smooth
+from peanut.vision.light import BURNT, SAME
 from peanut.vision.morphology import boxes
 from peanut.vision.optical_flow import grid, sample
 from peanut.vision.patch_offsets import dominant_offsets
@@ -184,6 +185,9 @@ class _Filled:
         if self.unfillable or other.unfillable:
             return self.image
         regions = self.positions_in(other.source)
+        light = self.source.light_from(other.source, self.source.layers_to(other.source)[0]) if regions else SAME
+        if not light.same:
+            image = light.apply(image)
         out = self.image.copy() if regions else self.image
         for box, positions in regions:
             hole = self.source.hole[box]
@@ -288,6 +292,9 @@ def _blended(source: WindowFrame, box: Box, band: Array, found: Iterator[Candida
     for candidate in found:
         warped = sample(candidate.frame.image, candidate.at, padding="zeros")
         usable = warped[..., 3] == 255
+        if not candidate.light.same:
+            usable &= warped[..., :3].max(axis=-1) < BURNT
+            warped[..., :3] = np.clip(np.rint(candidate.light.apply(warped[..., :3])), 0, 255)
         weight = (usable & ~hole).astype(np.float32)
         if candidate.support is not None:
             weight[sample(candidate.support.view(np.uint8), candidate.at, nearest=True) == 0] *= UNSUPPORTED

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from peanut.vision.array import Array
+from peanut.vision.light import SAME, Light
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import move, registered
 from peanut.windows.window_frame import LAYERS, Window, WindowFrame, complete
@@ -36,6 +37,8 @@ class Candidate:
     """Where the other frame moves with the layer that led there: h w, bool; None: everywhere."""
     layer_distance: Array | float = 0.0
     """Distance of chained flow, where it was interpolated, to the nearest layers, in sum: h w, float32, pixels."""
+    light: Light = SAME
+    """What turns the light of the other frame into that of this one."""
 
 
 def candidates(window: Window, number: int, references: Window, box: Box) -> Iterator[Candidate]:
@@ -68,14 +71,15 @@ class _Walk:
         """Those of the frame at a distance; asked for in order."""
         here, other = (self.window[self.number + self.step * d] for d in (distance - 1, distance))
         self.layers = [after @ before for before, after in zip(self.layers, here.layers_to(other), strict=False)]
+        light = self.window[self.number].light_from(other, self.layers[0])
         if distance <= here.preset.chained:
             flow = sample(here.flow_to(other), self.at)
             self.layer_distance = self.layer_distance + _distance_to_layers(here, other, self.at, flow)
             self.at = self.at + flow
-            yield Candidate(distance, self.at, other, layer_distance=self.layer_distance)
-        yield from self._along_layers(other, distance)
+            yield Candidate(distance, self.at, other, layer_distance=self.layer_distance, light=light)
+        yield from self._along_layers(other, distance, light)
 
-    def _along_layers(self, other: WindowFrame, distance: int) -> Iterator[Candidate]:
+    def _along_layers(self, other: WindowFrame, distance: int, light: Light) -> Iterator[Candidate]:
         """Along the motion layers: as they are chained or registered anew, and aligned by local flow."""
         frame, layers = self.window[self.number], self.layers
         preset = frame.preset
@@ -84,10 +88,12 @@ class _Walk:
         positions = [move(self.start, motion) for motion in layers]
         supports = self._supports(distance, len(layers)) if distance in preset.local else [None] * len(layers)
         if distance in preset.plain | preset.direct:
-            yield from (Candidate(distance, at, other, each) for at, each in zip(positions, supports, strict=True))
+            yield from (
+                Candidate(distance, at, other, each, light=light) for at, each in zip(positions, supports, strict=True)
+            )
         if distance in preset.local:
             for at, each in zip(positions, supports, strict=True):
-                yield Candidate(distance, aligned(frame, other, at, self.box), other, each)
+                yield Candidate(distance, aligned(frame, other, at, self.box), other, each, light=light)
 
     def _supports(self, distance: int, count: int) -> list[Array | None]:
         """The support of each layer in the frame at a distance, by its neighbors in the window."""
@@ -102,8 +108,9 @@ def _from_references(frame: WindowFrame, references: Window, box: Box) -> Iterat
         motion = registered(frame.grey, other.grey, frame.corners, REFERENCE_INLIERS)
         if motion is not None:
             distance, at = abs(frame.frame.index - other.frame.index), move(grid(*box), motion)
-            yield Candidate(distance, at, other)
-            yield Candidate(distance, aligned(frame, other, at, box), other)
+            light = frame.light_from(other, motion)
+            yield Candidate(distance, at, other, light=light)
+            yield Candidate(distance, aligned(frame, other, at, box), other, light=light)
 
 
 def _distance_to_layers(frame: WindowFrame, other: WindowFrame, at: Array, flow: Array) -> Array | float:

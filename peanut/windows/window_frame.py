@@ -12,6 +12,7 @@ from peanut.flow.estimator import FlowEstimator
 from peanut.frame import Frame
 from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
+from peanut.vision.light import Light, fit_light
 from peanut.vision.morphology import boxes, grow_mask
 from peanut.vision.optical_flow import grid, sample
 from peanut.vision.registration import corners, motion_layers, move, register
@@ -27,6 +28,8 @@ SIDE = 15
 """Side of the boxes in which a layer's error is averaged, pixels; chosen on the demo clip and composites."""
 LEAST_KNOWN = 0.1
 """Share of such a box that must be known; chosen on the demo clip and composites."""
+COARSE = 32
+"""Pixels of the longer side of the image on which light is compared."""
 UNIT, UNKNOWN = 8, 255
 """A layer's error is kept in eighths of a grey level, in a byte; the largest value means unknown, or as much."""
 
@@ -41,6 +44,7 @@ class WindowFrame:
     flows: dict[int, Array] = attrs.field(factory=dict)
     layers: dict[int, list[Array]] = attrs.field(factory=dict)
     _errors: dict[int, list[Array]] = attrs.field(factory=dict)
+    _lights: dict[int, Light] = attrs.field(factory=dict)
 
     @property
     def shot(self) -> int:
@@ -68,6 +72,29 @@ class WindowFrame:
     @cached_property
     def corners(self) -> Array:
         return corners(self.grey, ~self.ring)
+
+    @cached_property
+    def coarse(self) -> Array:
+        """The image reduced to COARSE pixels on its longer side: h w 4, uint8."""
+        h, w = self.hole.shape
+        share = min(1.0, COARSE / max(h, w))
+        return cv2.resize(
+            self.image, (max(1, round(w * share)), max(1, round(h * share))), interpolation=cv2.INTER_AREA
+        )
+
+    def light_from(self, other: "WindowFrame", motion: Array) -> Light:
+        """What turns the light of another frame into that of this one; `motion` leads to it, 3 3."""
+        number = other.frame.index
+        if number not in self._lights:
+            h, w = self.coarse.shape[:2]
+            x, y = w / self.hole.shape[1], h / self.hole.shape[0]
+            scale = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])  # of pixel centres
+            at = move(grid(slice(0, h), slice(0, w)), scale @ motion @ np.linalg.inv(scale))
+            there = sample(other.coarse, at, padding="zeros")
+            known = (self.coarse[..., 3] == 255) & (there[..., 3] == 255)
+            self._lights[number] = fit_light(self.coarse[..., :3], there[..., :3], known)
+            other._lights[self.frame.index] = self._lights[number].inverse
+        return self._lights[number]
 
     def in_ring(self, at: Array) -> Array:
         """Which positions (m n 2, pixels) lie in the hole or the ring around it: m n, bool."""
