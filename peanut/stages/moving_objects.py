@@ -23,6 +23,7 @@ from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
+from peanut.vision.static_model import in_one_light, one_scene
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""
@@ -88,6 +89,8 @@ class _WindowFrame:
     mask: Array | None = None
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
+    lost: int = 0
+    """How many other frames do not show the same scene, or could not be registered."""
 
     @property
     def shot(self) -> int:
@@ -189,8 +192,12 @@ def _window_frame(frame: Frame, width: int) -> _WindowFrame:
         share = width / max(h, w)
         small = (max(1, round(w * share)), max(1, round(h * share)))
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey = _grey(image)
     return _WindowFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
+
+
+def _grey(image: Array) -> Array:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
 def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
@@ -198,7 +205,8 @@ def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
     last = len(past) - 1
     if last:
         before, here = past[last - 1], past[last]
-        before.to_next = register(before.grey, here.grey, before.corners, np.eye(3), "similarity")
+        greys = [_grey(image) for image in in_one_light(before.image, here.image, np.eye(3))]
+        before.to_next = register(*greys, before.corners, np.eye(3), "similarity")
     for distance in sorted(distances, reverse=True):
         if distance <= last:
             _compare_pair(past, last - distance, last)
@@ -210,11 +218,15 @@ def _compare_pair(window: _Window, first: int, second: int) -> None:
     start = np.eye(3)
     for frame in islice(window, first, second):
         start = np.asarray(frame.to_next) @ start
-    transform = register(a.grey, b.grey, a.corners, start)
+    image, other = in_one_light(a.image, b.image, start)
+    transform = register(_grey(image), _grey(other), a.corners, start)
+    if not one_scene(image, other, transform):
+        a.lost, b.lost = a.lost + 1, b.lost + 1
+        return
     reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
-        a.views[b.frame.index] = _ReferenceView(*compare(a.image, b.image, transform, reach))
-    b.views[a.frame.index] = _ReferenceView(*compare(b.image, a.image, np.linalg.inv(transform), reach))
+        a.views[b.frame.index] = _ReferenceView(*compare(image, other, transform, reach))
+    b.views[a.frame.index] = _ReferenceView(*compare(other, image, np.linalg.inv(transform), reach))
 
 
 def _sides(window: _Window, frame: _WindowFrame) -> list[_Window]:
