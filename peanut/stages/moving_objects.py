@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from peanut.buffers import sliding
+from peanut.doubts import TOLD, Doubts
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
@@ -19,8 +20,10 @@ from peanut.stages.grow import grown
 from peanut.validators import at_least, between, flag, from_preset, one_of
 from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
-from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
+from peanut.vision.change_detection import INVALID, UNIT, compare, darkened, ranked
+from peanut.vision.epipolar import Parallax
 from peanut.vision.morphology import hysteresis, large_components, open_close
+from peanut.vision.motion_confidence import explained_share, view_agreement
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 from peanut.vision.static_model import in_one_light, one_scene
@@ -38,6 +41,10 @@ SHADOWED, SHADOWED_LEAST = 0.34, 2
 EDGE = 0.4
 """Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
 
+UNSURE = "of what seemed to move is not masked: parallax, blur or water may have moved it"
+LOST_SCENE = "of the image is compared with no other frame, and not masked: none shows the same scene"
+SEEN = 2
+"""Reference views that must show the same where strong parallax hides it in the others."""
 SAME_GREY = 10
 """Grey levels up to which a pixel shows the same as in the frame before."""
 LOST = 0.3
@@ -73,6 +80,7 @@ class _ReferenceView:
     """h w, uint8: the distance map."""
     at: Array
     """h w 2, float32, pixels of the other frame."""
+    parallax: Parallax | None
 
 
 @attrs.define(eq=False)
@@ -89,12 +97,17 @@ class _WindowFrame:
     mask: Array | None = None
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
-    lost: int = 0
-    """How many other frames do not show the same scene, or could not be registered."""
+    lost: list[int] = attrs.field(factory=list)
+    """The frames that do not show the same scene, or could not be registered."""
 
     @property
     def shot(self) -> int:
         return self.frame.shot
+
+    @property
+    def parallax(self) -> bool:
+        """Whether the reference views show strong parallax: a third of them, at least."""
+        return 3 * sum(view.parallax is not None for view in self.views.values()) >= max(1, len(self.views))
 
     def distance_maps(self, others: "_Window", masks: dict[int, Array] | None = None) -> list[Array]:
         """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
@@ -143,6 +156,7 @@ class MovingObjects(Stage):
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
+    min_confidence: float = attrs.field(default=0.4, validator=between(0.0, 1.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -155,11 +169,17 @@ class MovingObjects(Stage):
             frame.mask = self._mask(window, core.start)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
+            confidence = _confidence(window, core.start, frame.mask)
+            given_up = frame.mask & (confidence < self.min_confidence)
+            _doubt(frames.doubts, frame, given_up)
+            frame.mask &= ~given_up
             frame.views.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
-            yield frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
+            layer = torch.from_numpy(cv2.resize(confidence, frame.frame.size[::-1]))
+            masked = frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
+            yield masked.with_layer("motion_confidence", layer)
 
     def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
@@ -221,7 +241,8 @@ def _compare_pair(window: _Window, first: int, second: int) -> None:
     image, other = in_one_light(a.image, b.image, start)
     transform = register(_grey(image), _grey(other), a.corners, start)
     if not one_scene(image, other, transform):
-        a.lost, b.lost = a.lost + 1, b.lost + 1
+        a.lost.append(b.frame.index)
+        b.lost.append(a.frame.index)
         return
     reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
@@ -253,7 +274,57 @@ def _change_map(window: _Window, number: int) -> Array:
         change = steps.keep_tracked(change, tracked, maps)
         change = steps.saturate_interior(change, tracked & _warped_mask(window, number, number + 1))
         fallback = np.where(tracked, steps.background_distance(unmasked), fallback)
-    return steps.assign_flat(steps.replace_invalid(change, fallback), frame.image, frame.flat)
+    change = _explained(frame, steps.replace_invalid(change, fallback), chain(*unmasked))
+    return steps.assign_flat(change, frame.image, frame.flat)
+
+
+def _explained(frame: _WindowFrame, change: Array, maps: Iterable[Array]) -> Array:
+    """Where parallax is strong edges hide much: SEEN reference views that show the same, of any side, are enough."""
+    if not frame.parallax:
+        return change
+    rows = ranked(list(maps))
+    return np.minimum(change, rows[min(SEEN, len(rows)) - 1])
+
+
+def _confidence(window: _Window, number: int, mask: Array) -> Array:
+    """How well the scene explains a frame and, in its mask, that something moves: h w, float32, 0 to 1.
+
+    The share of the reference views, of the better side, that show the scene; of a component the agreement of the views
+    about what is behind it, and in strong parallax the share that does not move as that does.
+    """
+    frame = window[number]
+    sides = [sum((i < frame.frame.index) == past for i in frame.lost) for past in (True, False)]
+    shown = [sum((i < frame.frame.index) == past for i in frame.views) for past in (True, False)]
+    registered = [there / (there + lost) for there, lost in zip(shown, sides, strict=True) if there + lost]
+    confidence = np.full(mask.shape, max(registered, default=1.0), np.float32)
+    others = [*chain(*_sides(window, frame))]
+    if not mask.any() or not others:
+        return confidence
+    maps = frame.distance_maps(others, _masks(window, others))
+    views = [(each.grey, frame.views[each.frame.index].at, one) for each, one in zip(others, maps, strict=True)]
+    confidence = np.minimum(confidence, view_agreement(mask, frame.grey, views))
+    return np.minimum(confidence, 1 - _as_parallax(window, number, mask)) if frame.parallax else confidence
+
+
+def _as_parallax(window: _Window, number: int, mask: Array) -> Array:
+    """The share of each component of a mask that moves like parallax, to the neighbor where it is the larger."""
+    frame, shares = window[number], [np.zeros(mask.shape, np.float32)]
+    near = [(i - frame.frame.index, view.parallax) for i, view in frame.views.items() if view.parallax is not None]
+    for neighbor, transform in ((number + 1, frame.to_next), (number - 1, window[number - 1].to_next if number else None)):
+        views = [one for one in near if one[0] * (neighbor - number) > 0]
+        if 0 <= neighbor < len(window) and transform is not None and views:
+            to = transform if neighbor > number else np.linalg.inv(transform)
+            distance, parallax = min(views, key=lambda one: abs(one[0]))
+            shares.append(explained_share(mask, frame.grey, window[neighbor].grey, to, parallax, abs(distance)))
+    return np.maximum.reduce(shares)
+
+
+def _doubt(doubts: Doubts, frame: _WindowFrame, given_up: Array) -> None:
+    """Say what was given up."""
+    if frame.lost and not frame.views:
+        doubts.add(LOST_SCENE, frame.frame, 1.0)
+    elif given_up.sum() > TOLD * max(1, frame.mask.sum()):
+        doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
 
 
 def _far(frame: _WindowFrame, side: _Window) -> _Window:
@@ -285,6 +356,7 @@ def _mask_of(window: _Window, frame: _WindowFrame) -> Array:
     if frame.provisional is None or frame.provisional[0] != len(frame.views):
         sides = [frame.distance_maps(side) for side in _sides(window, frame)]
         mask = steps.provisional_mask(sides) if sides else np.zeros(frame.grey.shape, bool)
+        mask &= _explained(frame, np.full(mask.shape, INVALID, np.uint8), chain(*sides)) > steps.CHANGED * UNIT
         frame.provisional = len(frame.views), mask
     return frame.provisional[1]
 

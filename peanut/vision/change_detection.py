@@ -36,8 +36,8 @@ _STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
 _NEIGHBORS = np.ones((3, 3), np.uint8)
 
 
-def parallax_flow(grey: Array, other: Array, reach: float, moves: bool = True) -> Array:
-    """Flow between two registered images of a still scene: h w 2, pixels.
+def parallax_flow(grey: Array, other: Array, reach: float, moves: bool = True) -> tuple[Array, Parallax | None]:
+    """Flow between two registered images of a still scene, h w 2, pixels, and its parallax, where that is strong.
 
     Of dense flow, no flow, the local mean and the flow of pixels nearby (beside an edge of parallax theirs may be
     right), the best match per pixel. Where it is longer than `reach` pixels, and not the parallax of a camera that
@@ -65,7 +65,7 @@ def parallax_flow(grey: Array, other: Array, reach: float, moves: bool = True) -
         better = also < error
         flow, error = np.where(better[..., None], candidate, flow), np.where(better, also, error)
     valid, mean = mean_valid()
-    return np.asarray(np.where(valid[..., None], flow, mean), np.float32)
+    return np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax
 
 
 def _parallax(at: Array, flow: Array, error: Array, reach: float) -> Parallax | None:
@@ -144,8 +144,10 @@ def worst_channel(difference: Array) -> Array:
     return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple[Array, Array]:
+def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple[Array, Array, Parallax | None]:
     """The distance map of `image` to a reference view of the same scene, and the positions that were compared.
+
+    The third is the parallax where it is so strong that edges of what is near hide what is far.
 
     The map is the content distance, after registration, parallax flow and matched illumination, in UNITs per sigma
     (the median difference, at least one grey level): h w, uint8, INVALID where `other` does not reach. The positions
@@ -157,14 +159,15 @@ def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple
     grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
     there = move(start, transform)
     moves = float(np.abs(there - start).mean()) > MOVES
-    at = move(start + parallax_flow(grey, sample(other_grey, there), reach, moves), transform)
+    flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, moves)
+    at = move(start + flow, transform)
     view, inside = sample(other, at), within(at, (h, w))
     if not inside.any():
-        return np.full((h, w), INVALID, np.uint8), at
+        return np.full((h, w), INVALID, np.uint8), at, parallax
     noise = max(1.0, float(np.median(worst_channel(cv2.absdiff(image, view))[inside])))
     distance = content_distance(image, match_illumination(view, image, noise)) * (UNIT / noise)
     near_edge = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0  # the filters reach beyond it
-    return np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)), at
+    return np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)), at, parallax
 
 
 def ranked(maps: list[Array]) -> Array:

@@ -19,6 +19,8 @@ SPREAD, PLACES = 9, 2
 """Parts of the image, and separate places of two parts and more, that parallax must shift; chosen on clips."""
 FEWEST, IN_A_CELL = 3, 0.3
 """Positions, and their share, that must be shifted far in a part of the image."""
+NEAR = 0.5
+"""Share of the reach from which on a shift may be one of parallax."""
 AGREE = 0.8
 """Share of what is shifted far that one epipole must explain."""
 OFF, BENT = 1.5, 0.1
@@ -62,7 +64,7 @@ def find_parallax(at: Array, flow: Array, size: tuple[int, int], reach: float) -
     at, flow: n 2, pixels: positions that match, all over the image, and their flow. size: h, w.
     """
     columns, rows = (at * CELLS / np.array(size[::-1])).astype(int).clip(0, CELLS - 1).T
-    far = np.hypot(*flow.T) > reach
+    far = np.hypot(*flow.T) > NEAR * reach
     total, many = np.zeros((CELLS, CELLS)), np.zeros((CELLS, CELLS))
     np.add.at(total, (rows, columns), 1)
     np.add.at(many, (rows[far], columns[far]), 1)
