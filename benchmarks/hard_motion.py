@@ -98,7 +98,8 @@ def draw(scene: Scene, t: int, grain: int) -> tuple[Array, Array]:
         if scene.water and not number:
             below = np.arange(SIZE[0])[:, None] > SIZE[0] * 0.6
             waves = sum(
-                np.sin(at @ np.float32(k) + p * t) for k, p in (((0.3, 0.5), 1.1), ((-0.4, 0.7), 1.7), ((0.1, 1.1), 2.3))
+                np.sin(at @ np.float32(k) + p * t)
+                for k, p in (((0.3, 0.5), 1.1), ((-0.4, 0.7), 1.7), ((0.1, 1.1), 2.3))
             )
             plane = np.where(below[..., None], 90 + 25 * waves[..., None] * np.float32([0.8, 1, 1.1]), plane)
         there = np.ones(SIZE) if not number else cv2.remap(shape(seed + number), at, None, cv2.INTER_LINEAR)
@@ -139,7 +140,10 @@ def scenes() -> Iterator[tuple[str, Scene]]:
     yield "forward, 3 layers", Scene(LAYERS[3], ahead)
     yield "blurred pan", Scene(path=lambda t: (6.0 * t - 80, 0, 0), blur=13)
     yield "blurred sideways, 3 layers", Scene(LAYERS[3], lambda t: (2.0 * t, 0, 0), blur=9)
-    yield "handheld", Scene(path=lambda t: (shaken(t, 3), shaken(t + 5, 3), 0), turn=lambda t: (shaken(t), 1 + 0.01 * t))
+    yield (
+        "handheld",
+        Scene(path=lambda t: (shaken(t, 3), shaken(t + 5, 3), 0), turn=lambda t: (shaken(t), 1 + 0.01 * t)),
+    )
     yield "water", Scene(water=True)
     yield "missed cut", Scene(path=lambda t: (1.0 * t, 0, 0), cut=18)
     yield "fade in", Scene(light=lambda t: min(1.0, t / 20))

@@ -21,7 +21,7 @@ from peanut.validators import at_least, between, flag, from_preset, one_of
 from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened, ranked
-from peanut.vision.epipolar import Parallax
+from peanut.vision.epipolar import Parallax, ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.motion_confidence import explained_share, view_agreement
 from peanut.vision.optical_flow import dense_flow, grid, sample
@@ -184,11 +184,13 @@ class MovingObjects(Stage):
     def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
         past: deque[_WindowFrame] = deque(maxlen=max(self.distances) + 1)
+        parallax = ParallaxHistory()
         for frame in frames:
             if past and frame.shot != past[-1].shot:
                 past.clear()
+                parallax = ParallaxHistory()
             past.append(_window_frame(frame, self.width))
-            _find_views(past, self.distances)
+            _find_views(past, self.distances, parallax)
             yield past[-1]
 
     def _mask(self, window: "_Window", number: int) -> Array:
@@ -220,7 +222,7 @@ def _grey(image: Array) -> Array:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
-def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
+def _find_views(past: _Window, distances: tuple[int, ...], parallax: ParallaxHistory) -> None:
     """Compare the last frame with those before it: each is a reference view of the other."""
     last = len(past) - 1
     if last:
@@ -229,10 +231,10 @@ def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
         before.to_next = register(*greys, before.corners, np.eye(3), "similarity")
     for distance in sorted(distances, reverse=True):
         if distance <= last:
-            _compare_pair(past, last - distance, last)
+            _compare_pair(past, last - distance, last, parallax)
 
 
-def _compare_pair(window: _Window, first: int, second: int) -> None:
+def _compare_pair(window: _Window, first: int, second: int, parallax: ParallaxHistory) -> None:
     """Make two frames reference views of each other; one whose mask is made needs none any more."""
     a, b = window[first], window[second]
     start = np.eye(3)
@@ -246,8 +248,8 @@ def _compare_pair(window: _Window, first: int, second: int) -> None:
         return
     reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
-        a.views[b.frame.index] = _ReferenceView(*compare(image, other, transform, reach))
-    b.views[a.frame.index] = _ReferenceView(*compare(other, image, np.linalg.inv(transform), reach))
+        a.views[b.frame.index] = _ReferenceView(*compare(image, other, transform, reach, parallax))
+    b.views[a.frame.index] = _ReferenceView(*compare(other, image, np.linalg.inv(transform), reach, parallax))
 
 
 def _sides(window: _Window, frame: _WindowFrame) -> list[_Window]:
@@ -310,7 +312,10 @@ def _as_parallax(window: _Window, number: int, mask: Array) -> Array:
     """The share of each component of a mask that moves like parallax, to the neighbor where it is the larger."""
     frame, shares = window[number], [np.zeros(mask.shape, np.float32)]
     near = [(i - frame.frame.index, view.parallax) for i, view in frame.views.items() if view.parallax is not None]
-    for neighbor, transform in ((number + 1, frame.to_next), (number - 1, window[number - 1].to_next if number else None)):
+    for neighbor, transform in (
+        (number + 1, frame.to_next),
+        (number - 1, window[number - 1].to_next if number else None),
+    ):
         views = [one for one in near if one[0] * (neighbor - number) > 0]
         if 0 <= neighbor < len(window) and transform is not None and views:
             to = transform if neighbor > number else np.linalg.inv(transform)

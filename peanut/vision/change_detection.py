@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from peanut.vision.array import Array
-from peanut.vision.epipolar import Parallax, find_parallax
+from peanut.vision.epipolar import Parallax, ParallaxHistory, find_parallax
 from peanut.vision.optical_flow import dense_flow, grid, sample, within
 from peanut.vision.registration import move
 
@@ -36,18 +36,19 @@ _STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
 _NEIGHBORS = np.ones((3, 3), np.uint8)
 
 
-def parallax_flow(grey: Array, other: Array, reach: float, moves: bool = True) -> tuple[Array, Parallax | None]:
+def parallax_flow(
+    grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None
+) -> tuple[Array, Parallax | None]:
     """Flow between two registered images of a still scene, h w 2, pixels, and its parallax, where that is strong.
 
     Of dense flow, no flow, the local mean and the flow of pixels nearby (beside an edge of parallax theirs may be
-    right), the best match per pixel. Where it is longer than `reach` pixels, and not the parallax of a camera that
-    `moves`, or matches nothing (something moved or is hidden), the local mean of valid flow stands in.
-    grey, other: h w, uint8.
+    right), the best match per pixel. Where it is longer than `reach` pixels, and not parallax that `history` confirms,
+    or matches nothing (something moved or is hidden), the local mean of valid flow stands in. grey, other: h w, uint8.
     """
     start = grid(*(slice(0, n) for n in grey.shape))
     flow = dense_flow(grey, other, "fast")
     error = _matching_error(grey, other, start + flow)
-    parallax = _parallax(start, flow, error, reach) if moves else None
+    parallax = history.confirmed(_parallax(start, flow, error, reach)) if history else None
 
     def mean_valid() -> tuple[Array, Array]:
         """Where flow is valid, and its mean over 41x41 pixels: h w, h w 2."""
@@ -144,7 +145,9 @@ def worst_channel(difference: Array) -> Array:
     return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple[Array, Array, Parallax | None]:
+def compare(
+    image: Array, other: Array, transform: Array, reach: float, history: ParallaxHistory | None = None
+) -> tuple[Array, Array, Parallax | None]:
     """The distance map of `image` to a reference view of the same scene, and the positions that were compared.
 
     The third is the parallax where it is so strong that edges of what is near hide what is far.
@@ -153,13 +156,14 @@ def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple
     (the median difference, at least one grey level): h w, uint8, INVALID where `other` does not reach. The positions
     lie in `other`: h w 2, float32, pixels.
     image, other: h w 3, uint8. transform: 3 3, from `image` to `other`. reach: how many pixels parallax may shift.
+    history: of the shot, if parallax may shift farther where the camera moves.
     """
     h, w = image.shape[:2]
     start = grid(slice(0, h), slice(0, w))
     grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
     there = move(start, transform)
     moves = float(np.abs(there - start).mean()) > MOVES
-    flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, moves)
+    flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, history if moves else None)
     at = move(start + flow, transform)
     view, inside = sample(other, at), within(at, (h, w))
     if not inside.any():

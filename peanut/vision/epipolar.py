@@ -5,6 +5,7 @@ one point, the epipole e (homogeneous), the farther the nearer it is to the came
 Source: Irani and Anandan, A Unified Approach to Moving Object Detection in 2D and 3D Scenes, TPAMI 1998.
 """
 
+from collections import deque
 from collections.abc import Iterator
 
 import attrs
@@ -27,6 +28,8 @@ OFF, BENT = 1.5, 0.1
 """Pixels, and share of its length, up to which a flow is off its epipolar line."""
 MARGIN = 1.25
 """How much farther than the farthest parts of the image the rest may be shifted."""
+LAST = 48
+"""Pairs of images by which a shot is known to have parallax."""
 TYPICAL = np.linspace(0.05, 0.95, 8)
 """Quantiles of gamma that are tried everywhere."""
 TRIALS = 100
@@ -54,6 +57,18 @@ class Parallax:
         """Where a flow between registered images may be parallax: ..., bool. at, flow: ... 2, pixels."""
         gamma, off = _along(self.epipole, at, flow)
         return np.asarray((off <= _slack(flow)) & (gamma >= self.least) & (gamma <= self.most))
+
+
+class ParallaxHistory:
+    """Whether a shot has parallax: it has where most of the last pairs of images show it, as one pair may err."""
+
+    def __init__(self) -> None:
+        self._found: deque[bool] = deque(maxlen=LAST)
+
+    def confirmed(self, parallax: Parallax | None) -> Parallax | None:
+        """The parallax of the next pair, if the shot has any."""
+        self._found.append(parallax is not None)
+        return parallax if 2 * sum(self._found) >= len(self._found) else None
 
 
 def find_parallax(at: Array, flow: Array, size: tuple[int, int], reach: float) -> Parallax | None:

@@ -17,6 +17,8 @@ FEWEST = 3
 """Reference views that must show what is behind a pixel."""
 KNOWN = 0.2
 """Share of a component behind which something must be seen before it counts."""
+NEARBY = 0.06
+"""Share of the longer side over which a mask is judged together."""
 
 
 def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
@@ -43,7 +45,12 @@ def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array,
     known = seen >= FEWEST
     total, some, s, d = (
         np.bincount(label, weights, count)
-        for weights in (None, known, np.where(known, spread, 0), np.where(known, np.abs(grey[sparse][inside] - behind), 0))
+        for weights in (
+            None,
+            known,
+            np.where(known, spread, 0),
+            np.where(known, np.abs(grey[sparse][inside] - behind), 0),
+        )
     )
     agreement = np.where(some >= np.maximum(1, KNOWN * total), np.clip(1 - s / np.maximum(d, 1e-3), 0, 1), 1)
     agreement[0] = 1
@@ -60,7 +67,7 @@ def _median(rows: Array) -> tuple[Array, Array]:
 def explained_share(
     mask: Array, grey: Array, other: Array, transform: Array, parallax: Parallax, frames: float
 ) -> Array:
-    """The share of each component of a mask that moves to a neighboring frame as parallax does: h w, float32.
+    """The share of a mask, nearby, that moves to a neighboring frame as parallax does: h w, float32.
 
     grey, other: h w, uint8, the frame and its neighbor. transform: 3 3, from the frame to its neighbor, without
     parallax. parallax: as to a frame that is `frames` times as far away, to the other side if negative.
@@ -70,7 +77,6 @@ def explained_share(
     matches = cv2.blur(cv2.absdiff(sample(other, there), grey).astype(np.float32), (5, 5)) < MATCHED
     back = move(there, np.linalg.inv(transform))
     still = matches & parallax.explains(start, (back - start) * frames)
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
-    share = np.bincount(labels.ravel(), still.ravel(), count) / np.maximum(1, np.bincount(labels.ravel(), None, count))
-    share[0] = 0
-    return np.asarray(share[labels], np.float32)
+    side = round(NEARBY * max(mask.shape)) | 1
+    inside, moved = (cv2.blur(each.astype(np.float32), (side, side)) for each in (mask, mask & still))
+    return np.where(mask, moved / np.maximum(inside, 1e-6), np.float32(0))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from peanut.vision.array import Array
-from peanut.vision.change_detection import worst_channel
 from peanut.vision.light import fit_light
 from peanut.vision.optical_flow import grid, sample, within
 from peanut.vision.registration import move
