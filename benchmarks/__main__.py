@@ -22,6 +22,7 @@ TITLES = {
     "basicvsr_plusplus": "UR-Net's networks against a plain transcription",
     "flow_eraser": "FlowEraser against its optical flow",
     "words": "Removing by name",
+    "hard_motion": "Where motion is hard to tell",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance

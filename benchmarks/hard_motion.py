@@ -97,10 +97,8 @@ def draw(scene: Scene, t: int, grain: int) -> tuple[Array, Array]:
         plane = cv2.remap(texture(grain, seed + number), at, None, cv2.INTER_LINEAR)
         if scene.water and not number:
             below = np.arange(SIZE[0])[:, None] > SIZE[0] * 0.6
-            waves = sum(
-                np.sin(at @ np.float32(k) + p * t)
-                for k, p in (((0.3, 0.5), 1.1), ((-0.4, 0.7), 1.7), ((0.1, 1.1), 2.3))
-            )
+            ripples = ((0.3, 0.5), 1.1), ((-0.4, 0.7), 1.7), ((0.1, 1.1), 2.3)
+            waves = sum(np.sin(at @ np.float32(k) + p * t) for k, p in ripples)
             plane = np.where(below[..., None], 90 + 25 * waves[..., None] * np.float32([0.8, 1, 1.1]), plane)
         there = np.ones(SIZE) if not number else cv2.remap(shape(seed + number), at, None, cv2.INTER_LINEAR)
         image += there[..., None] * (plane - image)

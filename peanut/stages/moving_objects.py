@@ -23,7 +23,7 @@ from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened, ranked
 from peanut.vision.epipolar import Parallax, ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
-from peanut.vision.motion_confidence import explained_share, view_agreement
+from peanut.vision.motion_confidence import own_motion, view_agreement
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 from peanut.vision.static_model import in_one_light, one_scene
@@ -136,13 +136,16 @@ class MovingObjects(Stage):
     Compares every pixel with the same place of the scene 5 to 15 frames earlier and later, in reference views that are
     registered by a homography; a bounded local search forgives parallax, so that what stands still before the
     background is left alone. Reference views do not count where they are masked themselves. All masks are new: what
-    frames bring along is not used.
+    frames bring along is not used. The layer `motion_confidence` (h w, float32, 0 to 1) says how well all that is
+    explained by a scene that stands still but for what was found.
 
     most: at most so many connected components per frame, the largest; None: all.
     min_area: components smaller than this share of the image are left out; near a larger one a quarter of it suffices.
     grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
     preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less: it fills in
         what is not given of width, distances and edge.
+    min_confidence: what is less sure to move than this, by the layer `motion_confidence`, is not masked and told in the
+        report; 0 masks everything.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     width: longest side that is looked at, in pixels; larger images are reduced.
@@ -156,7 +159,7 @@ class MovingObjects(Stage):
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
-    min_confidence: float = attrs.field(default=0.4, validator=between(0.0, 1.0), kw_only=True)
+    min_confidence: float = attrs.field(default=0.25, validator=between(0.0, 1.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -171,7 +174,7 @@ class MovingObjects(Stage):
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
             confidence = _confidence(window, core.start, frame.mask)
             given_up = frame.mask & (confidence < self.min_confidence)
-            _doubt(frames.doubts, frame, given_up)
+            _doubt(frames.doubts, frame, frame.mask, given_up)
             frame.mask &= ~given_up
             frame.views.clear()
             rests = _at_rest(window, core.start)
@@ -227,8 +230,8 @@ def _find_views(past: _Window, distances: tuple[int, ...], parallax: ParallaxHis
     last = len(past) - 1
     if last:
         before, here = past[last - 1], past[last]
-        greys = [_grey(image) for image in in_one_light(before.image, here.image, np.eye(3))]
-        before.to_next = register(*greys, before.corners, np.eye(3), "similarity")
+        image, other = in_one_light(before.image, here.image, np.eye(3))
+        before.to_next = register(_grey(image), _grey(other), before.corners, np.eye(3), "similarity")
     for distance in sorted(distances, reverse=True):
         if distance <= last:
             _compare_pair(past, last - distance, last, parallax)
@@ -285,51 +288,51 @@ def _explained(frame: _WindowFrame, change: Array, maps: Iterable[Array]) -> Arr
     if not frame.parallax:
         return change
     rows = ranked(list(maps))
-    return np.minimum(change, rows[min(SEEN, len(rows)) - 1])
+    return np.asarray(np.minimum(change, rows[min(SEEN, len(rows)) - 1]))
 
 
 def _confidence(window: _Window, number: int, mask: Array) -> Array:
     """How well the scene explains a frame and, in its mask, that something moves: h w, float32, 0 to 1.
 
     The share of the reference views, of the better side, that show the scene; of a component the agreement of the views
-    about what is behind it, and in strong parallax the share that does not move as that does.
+    about what is behind it, and in strong parallax the share nearby that does not move as that does.
     """
-    frame = window[number]
-    sides = [sum((i < frame.frame.index) == past for i in frame.lost) for past in (True, False)]
-    shown = [sum((i < frame.frame.index) == past for i in frame.views) for past in (True, False)]
-    registered = [there / (there + lost) for there, lost in zip(shown, sides, strict=True) if there + lost]
-    confidence = np.full(mask.shape, max(registered, default=1.0), np.float32)
+    frame, registered = window[number], [0.0 if window[number].lost else 1.0]
+    for past in (True, False):
+        shown, lost = (sum((i < frame.frame.index) == past for i in each) for each in (frame.views, frame.lost))
+        registered += [shown / (shown + lost)] if shown else []
+    confidence = np.full(mask.shape, max(registered), np.float32)
     others = [*chain(*_sides(window, frame))]
     if not mask.any() or not others:
         return confidence
     maps = frame.distance_maps(others, _masks(window, others))
     views = [(each.grey, frame.views[each.frame.index].at, one) for each, one in zip(others, maps, strict=True)]
     confidence = np.minimum(confidence, view_agreement(mask, frame.grey, views))
-    return np.minimum(confidence, 1 - _as_parallax(window, number, mask)) if frame.parallax else confidence
+    return np.minimum(confidence, _own_motion(window, number, mask)) if frame.parallax else confidence
 
 
-def _as_parallax(window: _Window, number: int, mask: Array) -> Array:
-    """The share of each component of a mask that moves like parallax, to the neighbor where it is the larger."""
-    frame, shares = window[number], [np.zeros(mask.shape, np.float32)]
-    near = [(i - frame.frame.index, view.parallax) for i, view in frame.views.items() if view.parallax is not None]
-    for neighbor, transform in (
-        (number + 1, frame.to_next),
-        (number - 1, window[number - 1].to_next if number else None),
-    ):
-        views = [one for one in near if one[0] * (neighbor - number) > 0]
-        if 0 <= neighbor < len(window) and transform is not None and views:
-            to = transform if neighbor > number else np.linalg.inv(transform)
-            distance, parallax = min(views, key=lambda one: abs(one[0]))
-            shares.append(explained_share(mask, frame.grey, window[neighbor].grey, to, parallax, abs(distance)))
-    return np.maximum.reduce(shares)
+def _own_motion(window: _Window, number: int, mask: Array) -> Array:
+    """The share of a mask that does not move like parallax to the neighboring frames, the smaller of both."""
+    frame, shares = window[number], [np.ones(mask.shape, np.float32)]
+    matched = len(_sides(window, frame)) == 1
+    for side in (-1, 1):
+        views = [(side * (i - frame.frame.index), view.parallax) for i, view in frame.views.items()]
+        near = min(((n, one) for n, one in views if n > 0 and one is not None), default=None, key=lambda each: each[0])
+        if near is None:  # the parallax goes back as it came
+            near = min(((n, one) for n, one in views if one is not None), key=lambda each: abs(each[0]))
+        if 0 <= number + side < len(window):
+            to = frame.to_next if side > 0 else np.linalg.inv(np.asarray(window[number - 1].to_next))
+            other = window[number + side].grey
+            shares.append(own_motion(mask, frame.grey, other, np.asarray(to), near[1], near[0], matched))
+    return np.asarray(np.minimum.reduce(shares))
 
 
-def _doubt(doubts: Doubts, frame: _WindowFrame, given_up: Array) -> None:
-    """Say what was given up."""
+def _doubt(doubts: Doubts, frame: _WindowFrame, mask: Array, given_up: Array) -> None:
+    """Say what was given up of a mask."""
     if frame.lost and not frame.views:
         doubts.add(LOST_SCENE, frame.frame, 1.0)
-    elif given_up.sum() > TOLD * max(1, frame.mask.sum()):
-        doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
+    elif given_up.sum() > TOLD * mask.sum():
+        doubts.add(UNSURE, frame.frame, float(given_up.sum() / mask.sum()))
 
 
 def _far(frame: _WindowFrame, side: _Window) -> _Window:

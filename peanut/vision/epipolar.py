@@ -28,8 +28,8 @@ OFF, BENT = 1.5, 0.1
 """Pixels, and share of its length, up to which a flow is off its epipolar line."""
 MARGIN = 1.25
 """How much farther than the farthest parts of the image the rest may be shifted."""
-LAST = 48
-"""Pairs of images by which a shot is known to have parallax."""
+LAST, CONFIRMED = 48, 0.33
+"""Pairs of images by which a shot is known to have parallax, and their share: 0.36 to 0.95 in scenes drawn with it."""
 TYPICAL = np.linspace(0.05, 0.95, 8)
 """Quantiles of gamma that are tried everywhere."""
 TRIALS = 100
@@ -60,7 +60,7 @@ class Parallax:
 
 
 class ParallaxHistory:
-    """Whether a shot has parallax: it has where most of the last pairs of images show it, as one pair may err."""
+    """Whether a shot has strong parallax: one pair of images may err, a third of the last ones does not."""
 
     def __init__(self) -> None:
         self._found: deque[bool] = deque(maxlen=LAST)
@@ -68,7 +68,7 @@ class ParallaxHistory:
     def confirmed(self, parallax: Parallax | None) -> Parallax | None:
         """The parallax of the next pair, if the shot has any."""
         self._found.append(parallax is not None)
-        return parallax if 2 * sum(self._found) >= len(self._found) else None
+        return parallax if sum(self._found) >= CONFIRMED * len(self._found) else None
 
 
 def find_parallax(at: Array, flow: Array, size: tuple[int, int], reach: float) -> Parallax | None:

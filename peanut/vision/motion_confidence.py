@@ -1,4 +1,4 @@
-"""How sure it is that what was found moves: is it explained by a scene that stands still but for it? On NumPy arrays."""
+"""How sure it is that what was found moves, and the scene behind it stands still. On NumPy arrays."""
 
 from collections.abc import Iterable
 
@@ -64,19 +64,21 @@ def _median(rows: Array) -> tuple[Array, Array]:
     return np.where(seen > 0, middle, 0), seen
 
 
-def explained_share(
-    mask: Array, grey: Array, other: Array, transform: Array, parallax: Parallax, frames: float
+def own_motion(
+    mask: Array, grey: Array, other: Array, transform: Array, parallax: Parallax, frames: float, matched: bool
 ) -> Array:
-    """The share of a mask, nearby, that moves to a neighboring frame as parallax does: h w, float32.
+    """The squared share of a mask, nearby, that does not move to a neighboring frame as parallax does: h w, float32.
 
     grey, other: h w, uint8, the frame and its neighbor. transform: 3 3, from the frame to its neighbor, without
-    parallax. parallax: as to a frame that is `frames` times as far away, to the other side if negative.
+    parallax. parallax: as to a frame that is `frames` times as far away. matched: only what is found in the neighbor
+    counts as moving; what an edge has just laid open is not.
     """
     start = grid(*(slice(0, n) for n in mask.shape))
     there = start + dense_flow(grey, other, "fast")
     matches = cv2.blur(cv2.absdiff(sample(other, there), grey).astype(np.float32), (5, 5)) < MATCHED
     back = move(there, np.linalg.inv(transform))
-    still = matches & parallax.explains(start, (back - start) * frames)
+    still = parallax.explains(start, (back - start) * frames)
+    moves = matches & ~still if matched else ~(matches & still)
     side = round(NEARBY * max(mask.shape)) | 1
-    inside, moved = (cv2.blur(each.astype(np.float32), (side, side)) for each in (mask, mask & still))
-    return np.where(mask, moved / np.maximum(inside, 1e-6), np.float32(0))
+    inside, moved = (cv2.blur(each.astype(np.float32), (side, side)) for each in (mask, mask & moves))
+    return np.where(mask, (moved / np.maximum(inside, 1e-6)) ** 2, np.float32(1))

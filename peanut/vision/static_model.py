@@ -11,7 +11,7 @@ SPARSE = 8
 """Pixels between the samples that light is fitted to."""
 LEFT = 0.75
 """Share of the difference that light must leave at most: without a change of light it left over 0.8 on seven clips."""
-UNRELATED, ALIKE = 0.5, 8.0
+UNRELATED, FEW_LEVELS = 0.5, 8.0
 """Share of the difference of unrelated images, and grey levels, above which two images do not show one scene."""
 
 
@@ -38,7 +38,7 @@ def one_scene(image: Array, other: Array, transform: Array) -> bool:
     """
     ours, theirs, known = _samples(image, other, transform)
     left = _difference(ours, theirs, known)
-    return left <= max(ALIKE, UNRELATED * _difference(ours, theirs[::-1], known & known[::-1]))
+    return left <= max(FEW_LEVELS, UNRELATED * _difference(ours, theirs[::-1], known & known[::-1]))
 
 
 def _samples(image: Array, other: Array, transform: Array) -> tuple[Array, Array, Array]:
