@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from peanut.buffers import sliding
-from peanut.doubts import TOLD, Doubts
+from peanut.doubts import TOLD
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
@@ -23,7 +23,7 @@ from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, darkened, ranked
 from peanut.vision.epipolar import Parallax, ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
-from peanut.vision.motion_confidence import own_motion, view_agreement
+from peanut.vision.motion_confidence import lasting, own_motion, registered_share, view_agreement
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 from peanut.vision.static_model import in_one_light, one_scene
@@ -174,15 +174,17 @@ class MovingObjects(Stage):
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
             confidence = _confidence(window, core.start, frame.mask)
             given_up = frame.mask & (confidence < self.min_confidence)
-            _doubt(frames.doubts, frame, frame.mask, given_up)
-            frame.mask &= ~given_up
+            if frame.lost and not frame.views:
+                frames.doubts.add(LOST_SCENE, frame.frame, 1.0)
+            elif given_up.sum() > TOLD * frame.mask.sum():
+                frames.doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
             frame.views.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
             layer = torch.from_numpy(cv2.resize(confidence, frame.frame.size[::-1]))
-            masked = frame.frame.with_mask(self._full_size(frame.mask, frame.frame.size))
-            yield masked.with_layer("motion_confidence", layer)
+            mask = self._full_size(frame.mask & ~given_up, frame.frame.size)
+            yield frame.frame.with_mask(mask).with_layer("motion_confidence", layer)
 
     def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
@@ -294,20 +296,21 @@ def _explained(frame: _WindowFrame, change: Array, maps: Iterable[Array]) -> Arr
 def _confidence(window: _Window, number: int, mask: Array) -> Array:
     """How well the scene explains a frame and, in its mask, that something moves: h w, float32, 0 to 1.
 
-    The share of the reference views, of the better side, that show the scene; of a component the agreement of the views
-    about what is behind it, and in strong parallax the share nearby that does not move as that does.
+    The share of the reference views that show the scene; of a component how far they agree about what is behind it, or,
+    where they do not see that, how far its content lasts; in strong parallax the share that does not move like that.
     """
-    frame, registered = window[number], [0.0 if window[number].lost else 1.0]
-    for past in (True, False):
-        shown, lost = (sum((i < frame.frame.index) == past for i in each) for each in (frame.views, frame.lost))
-        registered += [shown / (shown + lost)] if shown else []
-    confidence = np.full(mask.shape, max(registered), np.float32)
+    frame = window[number]
+    confidence = np.full(mask.shape, registered_share(frame.frame.index, frame.views, frame.lost), np.float32)
     others = [*chain(*_sides(window, frame))]
     if not mask.any() or not others:
         return confidence
     maps = frame.distance_maps(others, _masks(window, others))
     views = [(each.grey, frame.views[each.frame.index].at, one) for each, one in zip(others, maps, strict=True)]
-    confidence = np.minimum(confidence, view_agreement(mask, frame.grey, views))
+    agreement = view_agreement(mask, frame.grey, views)
+    if np.isnan(agreement).any():
+        near = [window[i].grey for i in (number - 1, number + 1) if 0 <= i < len(window)]
+        agreement = np.where(np.isnan(agreement), lasting(mask, frame.grey, near), agreement)
+    confidence = np.minimum(confidence, agreement)
     return np.minimum(confidence, _own_motion(window, number, mask)) if frame.parallax else confidence
 
 
@@ -325,14 +328,6 @@ def _own_motion(window: _Window, number: int, mask: Array) -> Array:
             other = window[number + side].grey
             shares.append(own_motion(mask, frame.grey, other, np.asarray(to), near[1], near[0], matched))
     return np.asarray(np.minimum.reduce(shares))
-
-
-def _doubt(doubts: Doubts, frame: _WindowFrame, mask: Array, given_up: Array) -> None:
-    """Say what was given up of a mask."""
-    if frame.lost and not frame.views:
-        doubts.add(LOST_SCENE, frame.frame, 1.0)
-    elif given_up.sum() > TOLD * mask.sum():
-        doubts.add(UNSURE, frame.frame, float(given_up.sum() / mask.sum()))
 
 
 def _far(frame: _WindowFrame, side: _Window) -> _Window:

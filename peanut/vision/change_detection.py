@@ -27,8 +27,8 @@ SHADOW = (0.4, 0.91)
 SAME_HUE = 0.12
 """How far these factors may lie apart between the channels; chosen on the demo clip and composites."""
 
-SPARSE = 6
-"""Pixels between the positions that parallax is found by."""
+SPARSE = 60
+"""Positions per side, about, that parallax is found by."""
 MOVES = 1.0
 """Pixels by which the registration shifts an image, in the mean, if the camera moves: only then there is parallax."""
 
@@ -71,8 +71,9 @@ def parallax_flow(
 
 def _parallax(at: Array, flow: Array, error: Array, reach: float) -> Parallax | None:
     """The parallax that sparse positions show where flow matches."""
-    matched = error[::SPARSE, ::SPARSE] < MATCHED
-    at, flow = (x[::SPARSE, ::SPARSE][matched].astype(np.float64) for x in (at, flow))
+    step = max(1, round(error.size**0.5 / SPARSE))
+    matched = error[::step, ::step] < MATCHED
+    at, flow = (x[::step, ::step][matched].astype(np.float64) for x in (at, flow))
     return find_parallax(at, flow, error.shape, reach)
 
 

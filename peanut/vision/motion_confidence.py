@@ -13,12 +13,23 @@ from peanut.vision.registration import move
 
 SPARSE = 2
 """Pixels between the positions that are looked at."""
-FEWEST = 3
+FEWEST = 4
 """Reference views that must show what is behind a pixel."""
 KNOWN = 0.2
 """Share of a component behind which something must be seen before it counts."""
+LASTING = 0.5
+"""Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
 NEARBY = 0.06
 """Share of the longer side over which a mask is judged together."""
+
+
+def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> float:
+    """The share of the other frames that show the scene of a frame, of those before it or after it: the better one.
+
+    index, shown, lost: numbers of the frame, of those that show its scene and of those that do not.
+    """
+    counts = [[sum((i < index) == past for i in each) for each in (shown, lost)] for past in (True, False)]
+    return max((there / (there + gone) for there, gone in counts if there + gone), default=1.0)
 
 
 def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
@@ -26,7 +37,8 @@ def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array,
 
     1 - sum(s) / sum(d) over a component, with d the difference between the image and the median of the views, and s the
     median difference between the views and it. Behind what moves the views show the same; on water, in what flickers or
-    is not registered, they differ as the image does. 1 where too little is seen to tell, and outside the mask.
+    is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to tell.
+    The light of all is made that of the image.
     mask: h w, bool. grey: h w, uint8. views: of each its image (h w, uint8), the positions in it (h w 2) and its
     distance map, INVALID where it does not show what is behind.
     """
@@ -34,14 +46,16 @@ def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array,
     sparse = np.s_[::SPARSE, ::SPARSE]
     inside = mask[sparse]
     label = labels[sparse][inside]
-    shown = [
-        np.where(distance[sparse][inside] == INVALID, np.nan, sample(other, at[sparse][inside][None], nearest=True)[0])
-        for other, at, distance in views
-    ]
+    shown = []
+    for other, at, distance in views:
+        seen = sample(other, np.ascontiguousarray(at[sparse]), nearest=True).astype(np.float32)
+        around = ~inside & (distance[sparse] != INVALID)
+        light = np.median((grey[sparse][around] + 1.0) / (seen[around] + 1)) if around.any() else 1.0
+        shown.append(np.where(distance[sparse] == INVALID, np.nan, light * seen)[inside])
     if len(shown) < FEWEST or not len(label):
-        return np.ones(mask.shape, np.float32)
+        return np.where(mask, np.float32(np.nan), np.float32(1))
     behind, seen = _median(np.stack(shown))
-    spread, _ = _median(np.abs(np.stack(shown) - behind))
+    spread, _ = _median(np.abs(np.stack(shown) - behind), upper=True)
     known = seen >= FEWEST
     total, some, s, d = (
         np.bincount(label, weights, count)
@@ -52,16 +66,36 @@ def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array,
             np.where(known, np.abs(grey[sparse][inside] - behind), 0),
         )
     )
-    agreement = np.where(some >= np.maximum(1, KNOWN * total), np.clip(1 - s / np.maximum(d, 1e-3), 0, 1), 1)
+    agreement = np.where(some >= np.maximum(1, KNOWN * total), np.clip(1 - s / np.maximum(d, 1e-3), 0, 1), np.nan)
     agreement[0] = 1
     return np.asarray(agreement[labels], np.float32)
 
 
-def _median(rows: Array) -> tuple[Array, Array]:
-    """The lower median of the rows that are not NaN (0 where all are), and how many these are."""
+def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
+    """The lower (or upper) median of the rows that are not NaN (0 where all are), and how many these are."""
     seen = np.isfinite(rows).sum(axis=0)
-    middle = np.take_along_axis(np.sort(rows, axis=0), np.maximum(seen - 1, 0)[None] // 2, axis=0)[0]
+    middle = np.take_along_axis(np.sort(rows, axis=0), np.maximum(seen - (not upper), 0)[None] // 2, axis=0)[0]
     return np.where(seen > 0, middle, 0), seen
+
+
+def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
+    """How far the content of each component of a mask is found in a neighboring frame: h w, float32, 0 to 1.
+
+    1 from LASTING of it on, and outside the mask. What moves has still its texture then; water has not.
+    mask: h w, bool. grey, neighbors: h w, uint8.
+    """
+    start, least = grid(*(slice(0, n) for n in mask.shape)), np.full(mask.shape, np.inf, np.float32)
+    for other in neighbors:
+        least = np.minimum(least, _error(grey, other, start + dense_flow(grey, other, "fast")))
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    area, found = (np.bincount(labels.ravel(), weights, count) for weights in (None, (least < MATCHED).ravel()))
+    share = np.minimum(1, found / np.maximum(1, LASTING * area))
+    share[0] = 1
+    return np.asarray(share[labels], np.float32)
+
+
+def _error(grey: Array, other: Array, at: Array) -> Array:
+    return np.asarray(cv2.blur(cv2.absdiff(sample(other, at), grey).astype(np.float32), (5, 5)))
 
 
 def own_motion(
@@ -75,7 +109,7 @@ def own_motion(
     """
     start = grid(*(slice(0, n) for n in mask.shape))
     there = start + dense_flow(grey, other, "fast")
-    matches = cv2.blur(cv2.absdiff(sample(other, there), grey).astype(np.float32), (5, 5)) < MATCHED
+    matches = _error(grey, other, there) < MATCHED
     back = move(there, np.linalg.inv(transform))
     still = parallax.explains(start, (back - start) * frames)
     moves = matches & ~still if matched else ~(matches & still)
