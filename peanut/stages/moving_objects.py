@@ -159,7 +159,7 @@ class MovingObjects(Stage):
     grow: int | None = attrs.field(default=None, validator=at_least(0, also=(None,)))
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
-    min_confidence: float = attrs.field(default=0.25, validator=between(0.0, 1.0), kw_only=True)
+    min_confidence: float = attrs.field(default=0.2, validator=between(0.0, 1.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -246,7 +246,8 @@ def _compare_pair(window: _Window, first: int, second: int, parallax: ParallaxHi
     for frame in islice(window, first, second):
         start = np.asarray(frame.to_next) @ start
     image, other = in_one_light(a.image, b.image, start)
-    transform = register(_grey(image), _grey(other), a.corners, start)
+    greys = [x.grey if y is x.image else _grey(y) for x, y in ((a, image), (b, other))]
+    transform = register(greys[0], greys[1], a.corners, start)
     if not one_scene(image, other, transform):
         a.lost.append(b.frame.index)
         b.lost.append(a.frame.index)

@@ -163,7 +163,7 @@ def compare(
     start = grid(slice(0, h), slice(0, w))
     grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
     there = move(start, transform)
-    moves = float(np.abs(there - start).mean()) > MOVES
+    moves = float(np.abs(there - start)[::SPARSE, ::SPARSE].mean()) > MOVES
     flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, history if moves else None)
     at = move(start + flow, transform)
     view, inside = sample(other, at), within(at, (h, w))

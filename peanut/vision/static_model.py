@@ -7,7 +7,7 @@ from peanut.vision.light import fit_light
 from peanut.vision.optical_flow import grid, sample, within
 from peanut.vision.registration import move
 
-SPARSE = 8
+SPARSE = 12
 """Pixels between the samples that light is fitted to."""
 LEFT = 0.75
 """Share of the difference that light must leave at most: without a change of light it left over 0.8 on seven clips."""
