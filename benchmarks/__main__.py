@@ -24,6 +24,7 @@ TITLES = {
     "words": "Removing by name",
     "stills": "Completing what no frame shows",
     "movers": "Drawn movers",
+    "hard_motion": "Where motion is hard to tell",
     "accelerator": "The learned stages on an accelerator",
 }
 HEAD = """# Performance

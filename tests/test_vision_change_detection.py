@@ -99,7 +99,7 @@ def shift(right: float) -> np.ndarray:
 def test_the_same_scene_has_no_distance_and_what_lies_outside_is_invalid(right):
     wide = texture(72, 140)
     image, other = wide[:, 20:116], wide[:, 20 - right : 116 - right]
-    distance, at = compare(image, other, shift(right), reach=2.5)
+    distance, at, _ = compare(image, other, shift(right), reach=2.5)
     beyond = np.arange(96) + right
     outside, far_inside = (beyond < 0) | (beyond > 95), (beyond >= 8) & (beyond <= 87)
     assert (distance[:, outside] == INVALID).all()
@@ -108,14 +108,14 @@ def test_the_same_scene_has_no_distance_and_what_lies_outside_is_invalid(right):
 
 
 def test_an_image_that_reaches_nowhere_is_invalid():
-    distance, _ = compare(IMAGE, IMAGE, shift(500), reach=2.5)
+    distance, *_ = compare(IMAGE, IMAGE, shift(500), reach=2.5)
     assert (distance == INVALID).all()
 
 
 def test_an_object_is_far_from_the_background_but_valid():
     image = IMAGE.copy()
     image[30:50, 40:60] = texture(20, 20, seed=3)
-    distance, _ = compare(image, IMAGE, np.eye(3), reach=2.5)
+    distance, *_ = compare(image, IMAGE, np.eye(3), reach=2.5)
     assert np.median(distance[33:47, 43:57]) > 4 * UNIT
     assert distance[6:-6, 6:-6].max() < INVALID
 
@@ -124,7 +124,7 @@ def test_an_object_is_far_from_the_background_but_valid():
 def test_parallax_is_bounded_by_its_reach(reach):
     wide = texture(144, 200).mean(axis=-1).astype(np.uint8)
     grey, other = wide[:, 3:195], wide[:, :192]  # 3 pixels farther right
-    flow = parallax_flow(grey, other, reach)
+    flow, _ = parallax_flow(grey, other, reach)
     assert np.hypot(flow[..., 0], flow[..., 1]).max() <= reach + 1e-3
     assert (np.abs(flow[10:-10, 10:-10] - (3, 0)).max(axis=-1) < 0.5).mean() > 0.95 or reach < 3
 

@@ -1,8 +1,8 @@
 """Finding what moves, without model files."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Literal
 
 import attrs
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from peanut.buffers import sliding
+from peanut.doubts import TOLD
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
@@ -19,26 +20,35 @@ from peanut.stages.grow import grown
 from peanut.validators import at_least, between, flag, from_preset, one_of
 from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
-from peanut.vision.change_detection import INVALID, UNIT, compare, darkened
+from peanut.vision.change_detection import INVALID, darkened
+from peanut.vision.epipolar import ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
 from peanut.vision.optical_flow import dense_flow, grid, sample
-from peanut.vision.registration import corners, register
 from peanut.vision.solidity import fill_solid
+from peanut.windows.confidence import confidence_of
+from peanut.windows.reference_views import (
+    ComparedFrame,
+    Window,
+    compared_frame,
+    explained,
+    find_views,
+    masks_of,
+    sides_of,
+    warped_mask,
+)
 from peanut.windows.solid_things import SolidThings
 
 RADIUS = 15
 """Frames of look-ahead and of the past; chosen on the demo clip and composites."""
 FAR = 10
 """Frames that outlast a resting foot, with views on one side only; chosen on the demo clip and composites."""
-PARALLAX, SLACK = 1.1, 1.5
-"""Pixels per frame, and besides, that parallax may shift what stands still; chosen on the demo clip and composites."""
-SAME = 0.5
-"""Distance, in sigma, up to which a masked view's texture is the same; chosen on the demo clip and composites."""
 SHADOWED, SHADOWED_LEAST = 0.34, 2
 """Share and number of the reference views that show a shadow brighter; chosen on the demo clip and composites."""
 EDGE = 0.4
 """Least share of the largest distance nearby, with views on one side; chosen on the demo clip and composites."""
 
+UNSURE = "of what seemed to move is not masked: parallax, blur or water may have moved it"
+LOST_SCENE = "of the image is compared with no other frame, and not masked: none shows the same scene"
 SAME_GREY = 10
 """Grey levels up to which a pixel shows the same as in the frame before."""
 LOST = 0.3
@@ -66,57 +76,6 @@ def _are_distances(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> 
         raise UsageError(f"MovingObjects: distances must be whole numbers from 1 to {RADIUS}, got {value!r}.")
 
 
-@attrs.frozen(eq=False)
-class _ReferenceView:
-    """What another frame, registered, shows of a frame, as `compare` gives it."""
-
-    distance: Array
-    """h w, uint8: the distance map."""
-    at: Array
-    """h w 2, float32, pixels of the other frame."""
-
-
-@attrs.define(eq=False)
-class _WindowFrame:
-    """A frame in the window, reduced, with what was computed for it once."""
-
-    frame: Frame
-    image: Array
-    grey: Array
-    corners: Array
-    flat: Array
-    to_next: Array | None = None
-    views: dict[int, _ReferenceView] = attrs.field(factory=dict)
-    mask: Array | None = None
-    whole: Array | None = None
-    """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
-    provisional: tuple[int, Array] | None = None
-    """A first mask, and how many reference views it was made from."""
-
-    @property
-    def shot(self) -> int:
-        return self.frame.shot
-
-    def distance_maps(self, others: "_Window", masks: dict[int, Array] | None = None) -> list[Array]:
-        """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
-
-        A mask of a view is wrong, and ignored, where the view shows the very same texture.
-        """
-        maps = []
-        for number in (other.frame.index for other in others):
-            view = self.views[number]
-            distance = view.distance
-            if masks is not None and masks[number].any():
-                masked = sample(masks[number].astype(np.uint8), view.at, nearest=True) > 0
-                same = ~self.flat & (distance <= SAME * UNIT)
-                distance = np.where(masked & ~same, np.uint8(INVALID), distance)
-            maps.append(distance)
-        return maps
-
-
-_Window = Sequence[_WindowFrame]
-
-
 @attrs.frozen(repr=False)
 class MovingObjects(Stage):
     """Mask what moves against the camera's own motion, also while it rests for a moment.
@@ -124,13 +83,16 @@ class MovingObjects(Stage):
     Compares every pixel with the same place of the scene 5 to 15 frames earlier and later, in reference views that are
     registered by a homography; a bounded local search forgives parallax, so that what stands still before the
     background is left alone. Reference views do not count where they are masked themselves. All masks are new: what
-    frames bring along is not used.
+    frames bring along is not used. The layer `motion_confidence` (h w, float32, 0 to 1) says how well all that is
+    explained by a scene that stands still but for what was found.
 
     most: at most so many connected components per frame, the largest; None: all.
     min_area: components smaller than this share of the image are left out; near a larger one a quarter of it suffices.
     grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
     preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less: it fills in
         what is not given of width, distances and edge.
+    min_confidence: what is less sure to move than this, by the layer `motion_confidence`, is not masked and told in the
+        report; 0 masks everything.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     remember: seconds, by the times of the frames, for which what stops stays masked where it stopped, before a camera
@@ -147,6 +109,7 @@ class MovingObjects(Stage):
     preset: Literal["quality", "fast"] = attrs.field(default="quality", validator=one_of(*PRESETS))
     shadows: bool = attrs.field(default=False, validator=flag)
     remember: float = attrs.field(default=5.0, validator=between(0.0, 3600.0), kw_only=True)
+    min_confidence: float = attrs.field(default=0.2, validator=between(0.0, 1.0), kw_only=True)
     width: int = from_preset(PRESETS, "width", at_least(16), kw_only=True)
     distances: tuple[int, ...] = from_preset(PRESETS, "distances", _are_distances, converter=_distances, kw_only=True)
     edge: float = from_preset(PRESETS, "edge", between(0.0, 1.0), kw_only=True)
@@ -162,33 +125,43 @@ class MovingObjects(Stage):
             frame.mask = self._found(window, frame, change)
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
-            frame.whole = self._whole(frame, change, things)
+            confidence = confidence_of(window, core.start, frame.mask)
+            given_up = frame.mask & (confidence < self.min_confidence)
+            if frame.lost and not frame.views:
+                frames.doubts.add(LOST_SCENE, frame.frame, 1.0)
+            elif given_up.sum() > TOLD * frame.mask.sum():
+                frames.doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
+            frame.whole = self._whole(frame, frame.mask & ~given_up, change, things)
             frame.views.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
-            yield frame.frame.with_mask(self._full_size(frame.whole, frame.frame.size))
+            layer = torch.from_numpy(cv2.resize(confidence, frame.frame.size[::-1]))
+            mask = self._full_size(frame.whole, frame.frame.size)
+            yield frame.frame.with_mask(mask).with_layer("motion_confidence", layer)
 
-    def _compared(self, frames: Iterable[Frame]) -> Iterator[_WindowFrame]:
+    def _compared(self, frames: Iterable[Frame]) -> Iterator[ComparedFrame]:
         """Each frame as it comes, compared with those before it in its shot."""
-        past: deque[_WindowFrame] = deque(maxlen=max(self.distances) + 1)
+        past: deque[ComparedFrame] = deque(maxlen=max(self.distances) + 1)
+        parallax = ParallaxHistory()
         for frame in frames:
             if past and frame.shot != past[-1].shot:
                 past.clear()
-            past.append(_window_frame(frame, self.width))
-            _find_views(past, self.distances)
+                parallax = ParallaxHistory()
+            past.append(compared_frame(frame, self.width))
+            find_views(past, self.distances, parallax)
             yield past[-1]
 
-    def _found(self, window: "_Window", frame: _WindowFrame, change: Array) -> Array:
+    def _found(self, window: Window, frame: ComparedFrame, change: Array) -> Array:
         """What is seen to move in a frame, at the reduced size."""
-        edge = self.edge if len(_sides(window, frame)) == 2 else EDGE
+        edge = self.edge if len(sides_of(window, frame)) == 2 else EDGE
         found = steps.segment(change, frame.flat, edge, self.min_area * change.size, self.most)
         return steps.refine_outline(found, frame.image)
 
-    def _whole(self, frame: _WindowFrame, change: Array, things: SolidThings) -> Array:
-        """The mask of a frame without holes and with what rests; `things` is told of it."""
+    def _whole(self, frame: ComparedFrame, found: Array, change: Array, things: SolidThings) -> Array:
+        """What is found in a frame without holes, and with what rests; `things` is told of it."""
         now = float(frame.frame.time)
-        found = mask = fill_solid(np.asarray(frame.mask), frame.image, steps.is_match(change, frame.flat))
+        found = mask = fill_solid(found, frame.image, steps.is_match(change, frame.flat))
         if self.remember:
             if things.stand_still(frame.image):
                 mask = things.mask(frame.image, found, frame.flat, now)
@@ -201,113 +174,44 @@ class MovingObjects(Stage):
         return grown(torch.from_numpy(mask), self.grow).clone()
 
 
-def _window_frame(frame: Frame, width: int) -> _WindowFrame:
-    image: Array = frame.numpy()
-    h, w = frame.size
-    if max(h, w) > width:
-        share = width / max(h, w)
-        small = (max(1, round(w * share)), max(1, round(h * share)))
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return _WindowFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
-
-
-def _find_views(past: _Window, distances: tuple[int, ...]) -> None:
-    """Compare the last frame with those before it: each is a reference view of the other."""
-    last = len(past) - 1
-    if last:
-        before, here = past[last - 1], past[last]
-        before.to_next = register(before.grey, here.grey, before.corners, np.eye(3), "similarity")
-    for distance in sorted(distances, reverse=True):
-        if distance <= last:
-            _compare_pair(past, last - distance, last)
-
-
-def _compare_pair(window: _Window, first: int, second: int) -> None:
-    """Make two frames reference views of each other; one whose mask is made needs none any more."""
-    a, b = window[first], window[second]
-    start = np.eye(3)
-    for frame in islice(window, first, second):
-        start = np.asarray(frame.to_next) @ start
-    transform = register(a.grey, b.grey, a.corners, start)
-    reach = PARALLAX * (second - first) + SLACK
-    if a.mask is None:
-        a.views[b.frame.index] = _ReferenceView(*compare(a.image, b.image, transform, reach))
-    b.views[a.frame.index] = _ReferenceView(*compare(b.image, a.image, np.linalg.inv(transform), reach))
-
-
-def _sides(window: _Window, frame: _WindowFrame) -> list[_Window]:
-    """The frames whose reference views a frame has, of the past and of the future: at most two, none empty."""
-    views = [other for other in window if other.frame.index in frame.views]
-    past = [other for other in views if other.frame.index < frame.frame.index]
-    return [side for side in (past, views[len(past) :]) if side]
-
-
-def _change_map(window: _Window, number: int) -> Array:
+def _change_map(window: Window, number: int) -> Array:
     """How far the content of a frame differs from the background: h w, uint8, in UNITs per sigma, none INVALID."""
     frame = window[number]
-    sides = _sides(window, frame)
+    sides = sides_of(window, frame)
     if not sides:
         return np.zeros(frame.grey.shape, np.uint8)
     unmasked = [frame.distance_maps(side) for side in sides]
-    masks = _masks(window, chain(*sides))
+    masks = masks_of(window, chain(*sides))
     maps = [frame.distance_maps(side, masks) for side in (sides if len(sides) == 2 else [_far(frame, sides[0])])]
     change, fallback = steps.background_distance(maps), np.minimum.reduce([*chain(*unmasked)])
     if len(sides) == 1:
         change = steps.keep_connected(change, fallback)
-    tracked = _warped_mask(window, number, number - 1)
+    tracked = warped_mask(window, number, number - 1)
     if tracked.any():
         change = steps.keep_tracked(change, tracked, maps)
-        change = steps.saturate_interior(change, tracked & _warped_mask(window, number, number + 1))
+        change = steps.saturate_interior(change, tracked & warped_mask(window, number, number + 1))
         fallback = np.where(tracked, steps.background_distance(unmasked), fallback)
-    return steps.assign_flat(steps.replace_invalid(change, fallback), frame.image, frame.flat)
+    change = explained(frame, steps.replace_invalid(change, fallback), chain(*unmasked))
+    return steps.assign_flat(change, frame.image, frame.flat)
 
 
-def _far(frame: _WindowFrame, side: _Window) -> _Window:
+def _far(frame: ComparedFrame, side: Window) -> Window:
     """Of the reference views of one side those that outlast a resting foot, if there are any."""
     return [other for other in side if abs(other.frame.index - frame.frame.index) >= FAR] or side
 
 
-def _warped_mask(window: _Window, number: int, neighbor: int) -> Array:
-    """The mask of a neighboring frame, warped by dense flow: h w, bool; empty outside the window."""
-    frame = window[number]
-    if not 0 <= neighbor < len(window):
-        return np.zeros(frame.grey.shape, bool)
-    mask = _mask_of(window, window[neighbor])
-    if not mask.any():
-        return mask
-    start = grid(*(slice(0, n) for n in frame.grey.shape))
-    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
-    return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
-
-
-def _masks(window: _Window, others: Iterable[_WindowFrame]) -> dict[int, Array]:
-    return {other.frame.index: _mask_of(window, other) for other in others}
-
-
-def _mask_of(window: _Window, frame: _WindowFrame) -> Array:
-    """The mask of a frame: its own, or a provisional one from the reference views so far."""
-    if frame.mask is not None:
-        return frame.mask
-    if frame.provisional is None or frame.provisional[0] != len(frame.views):
-        sides = [frame.distance_maps(side) for side in _sides(window, frame)]
-        mask = steps.provisional_mask(sides) if sides else np.zeros(frame.grey.shape, bool)
-        frame.provisional = len(frame.views), mask
-    return frame.provisional[1]
-
-
-def _shadow(window: _Window, frame: _WindowFrame) -> Array:
+def _shadow(window: Window, frame: ComparedFrame) -> Array:
     """Where enough reference views that are not masked show the same brighter: h w, bool."""
     valid, brighter = (np.zeros(frame.grey.shape, np.uint8) for _ in range(2))
-    others = [*chain(*_sides(window, frame))]
-    for other, distance in zip(others, frame.distance_maps(others, _masks(window, others)), strict=True):
+    others = [*chain(*sides_of(window, frame))]
+    for other, distance in zip(others, frame.distance_maps(others, masks_of(window, others)), strict=True):
         known = distance != INVALID
         valid += known
         brighter += known & darkened(frame.image, sample(other.image, frame.views[other.frame.index].at), known)
     return np.asarray((brighter >= SHADOWED_LEAST) & (brighter >= SHADOWED * valid))
 
 
-def _at_rest(window: _Window, number: int) -> float:
+def _at_rest(window: Window, number: int) -> float:
     """The share of what moved that is here as in the frame before and is not masked any more: it stopped; 0 if little.
 
     What left the image, or went behind something, is not here any more: its content differs.

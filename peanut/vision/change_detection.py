@@ -1,9 +1,12 @@
 """Change detection: does another image of the scene, from a moving camera, show the same here? On NumPy arrays."""
 
+from itertools import chain
+
 import cv2
 import numpy as np
 
 from peanut.vision.array import Array
+from peanut.vision.epipolar import Parallax, ParallaxHistory, find_parallax
 from peanut.vision.optical_flow import dense_flow, grid, sample, within
 from peanut.vision.registration import move
 
@@ -24,43 +27,59 @@ SHADOW = (0.4, 0.91)
 SAME_HUE = 0.12
 """How far these factors may lie apart between the channels; chosen on the demo clip and composites."""
 
+SPARSE = 60
+"""Positions per side, about, that parallax is found by."""
+MOVES = 1.0
+"""Pixels by which the registration shifts an image, in the mean, if the camera moves: only then there is parallax."""
+
 _STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
 _NEIGHBORS = np.ones((3, 3), np.uint8)
 
 
-def parallax_flow(grey: Array, other: Array, reach: float) -> Array:
-    """Flow between two registered images of a still scene: h w 2, pixels.
+def parallax_flow(
+    grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None
+) -> tuple[Array, Parallax | None]:
+    """Flow between two registered images of a still scene, h w 2, pixels, and its parallax, where that is strong.
 
     Of dense flow, no flow, the local mean and the flow of pixels nearby (beside an edge of parallax theirs may be
-    right), the best match per pixel. Where it is longer than `reach` pixels or matches nothing (something moved or is
-    hidden) the local mean of valid flow stands in. grey, other: h w, uint8.
+    right), the best match per pixel. Where it is longer than `reach` pixels, and not parallax that `history` confirms,
+    or matches nothing (something moved or is hidden), the local mean of valid flow stands in. grey, other: h w, uint8.
     """
     start = grid(*(slice(0, n) for n in grey.shape))
     flow = dense_flow(grey, other, "fast")
     error = _matching_error(grey, other, start + flow)
-    mean = _mean_valid(flow, error, reach)
-    for candidate in (np.zeros_like(flow), mean, *[_shifted(flow, dx, dy) for dx, dy in _STEPS]):
+    parallax = history.confirmed(_parallax(start, flow, error, reach)) if history else None
+
+    def mean_valid() -> tuple[Array, Array]:
+        """Where flow is valid, and its mean over 41x41 pixels: h w, h w 2."""
+        still = np.hypot(flow[..., 0], flow[..., 1]) <= reach
+        if parallax is not None:
+            still |= parallax.explains(start, flow)
+        valid = (error < MATCHED) & still
+        around = cv2.blur(np.dstack([flow * valid[..., None], valid.astype(np.float32)]), (41, 41))
+        return valid, np.asarray(around[..., :2] / (around[..., 2:] + 1e-3))
+
+    mean = mean_valid()[1]
+    candidates = [np.zeros_like(flow), mean, *[_shifted(flow, dx, dy) for dx, dy in _STEPS]]
+    for candidate in chain(candidates, parallax.flows(start) if parallax else ()):
         also = _matching_error(grey, other, start + candidate)
         better = also < error
         flow, error = np.where(better[..., None], candidate, flow), np.where(better, also, error)
-    valid = _valid(flow, error, reach)
-    return np.asarray(np.where(valid[..., None], flow, _mean_valid(flow, error, reach)), np.float32)
+    valid, mean = mean_valid()
+    return np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax
+
+
+def _parallax(at: Array, flow: Array, error: Array, reach: float) -> Parallax | None:
+    """The parallax that sparse positions show where flow matches."""
+    step = max(1, round(error.size**0.5 / SPARSE))
+    matched = error[::step, ::step] < MATCHED
+    at, flow = (x[::step, ::step][matched].astype(np.float64) for x in (at, flow))
+    return find_parallax(at, flow, error.shape, reach)
 
 
 def _matching_error(grey: Array, other: Array, at: Array) -> Array:
     """Mean difference over 5x5 pixels: h w, float32, grey levels."""
     return np.asarray(cv2.blur(cv2.absdiff(sample(other, at), grey).astype(np.float32), (5, 5)))
-
-
-def _valid(flow: Array, error: Array, reach: float) -> Array:
-    return np.asarray((error < MATCHED) & (np.hypot(flow[..., 0], flow[..., 1]) <= reach))
-
-
-def _mean_valid(flow: Array, error: Array, reach: float) -> Array:
-    """The mean of valid flow over 41x41 pixels: h w 2."""
-    valid = _valid(flow, error, reach).astype(np.float32)
-    around = cv2.blur(np.dstack([flow * valid[..., None], valid]), (41, 41))
-    return np.asarray(around[..., :2] / (around[..., 2:] + 1e-3))
 
 
 def _shifted(flow: Array, dx: int, dy: int) -> Array:
@@ -127,26 +146,33 @@ def worst_channel(difference: Array) -> Array:
     return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def compare(image: Array, other: Array, transform: Array, reach: float) -> tuple[Array, Array]:
+def compare(
+    image: Array, other: Array, transform: Array, reach: float, history: ParallaxHistory | None = None
+) -> tuple[Array, Array, Parallax | None]:
     """The distance map of `image` to a reference view of the same scene, and the positions that were compared.
+
+    The third is the parallax where it is so strong that edges of what is near hide what is far.
 
     The map is the content distance, after registration, parallax flow and matched illumination, in UNITs per sigma
     (the median difference, at least one grey level): h w, uint8, INVALID where `other` does not reach. The positions
     lie in `other`: h w 2, float32, pixels.
     image, other: h w 3, uint8. transform: 3 3, from `image` to `other`. reach: how many pixels parallax may shift.
+    history: of the shot, if parallax may shift farther where the camera moves.
     """
     h, w = image.shape[:2]
     start = grid(slice(0, h), slice(0, w))
     grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
-    registered = sample(other_grey, move(start, transform))
-    at = move(start + parallax_flow(grey, registered, reach), transform)
+    there = move(start, transform)
+    moves = float(np.abs(there - start)[::SPARSE, ::SPARSE].mean()) > MOVES
+    flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, history if moves else None)
+    at = move(start + flow, transform)
     view, inside = sample(other, at), within(at, (h, w))
     if not inside.any():
-        return np.full((h, w), INVALID, np.uint8), at
+        return np.full((h, w), INVALID, np.uint8), at, parallax
     noise = max(1.0, float(np.median(worst_channel(cv2.absdiff(image, view))[inside])))
     distance = content_distance(image, match_illumination(view, image, noise)) * (UNIT / noise)
     near_edge = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0  # the filters reach beyond it
-    return np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)), at
+    return np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)), at, parallax
 
 
 def ranked(maps: list[Array]) -> Array:

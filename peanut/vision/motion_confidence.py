@@ -1,0 +1,118 @@
+"""How sure it is that what was found moves, and the scene behind it stands still. On NumPy arrays."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from peanut.vision.array import Array
+from peanut.vision.change_detection import INVALID, MATCHED
+from peanut.vision.epipolar import Parallax
+from peanut.vision.optical_flow import dense_flow, grid, sample
+from peanut.vision.registration import move
+
+SPARSE = 2
+"""Pixels between the positions that are looked at."""
+FEWEST = 4
+"""Reference views that must show what is behind a pixel."""
+KNOWN = 0.2
+"""Share of a component behind which something must be seen before it counts."""
+LASTING = 0.5
+"""Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
+NEARBY = 0.06
+"""Share of the longer side over which a mask is judged together."""
+
+
+def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> float:
+    """The share of the other frames that show the scene of a frame, of those before it or after it: the better one.
+
+    index, shown, lost: numbers of the frame, of those that show its scene and of those that do not.
+    """
+    counts = [[sum((i < index) == past for i in each) for each in (shown, lost)] for past in (True, False)]
+    return max((there / (there + gone) for there, gone in counts if there + gone), default=1.0)
+
+
+def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
+    """How far reference views agree about what is behind each component of a mask: h w, float32, 0 to 1.
+
+    1 - sum(s) / sum(d) over a component, with d the difference between the image and the median of the views, and s the
+    median difference between the views and it. Behind what moves the views show the same; on water, in what flickers or
+    is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to tell.
+    The light of all is made that of the image.
+    mask: h w, bool. grey: h w, uint8. views: of each its image (h w, uint8), the positions in it (h w 2) and its
+    distance map, INVALID where it does not show what is behind.
+    """
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    sparse = np.s_[::SPARSE, ::SPARSE]
+    inside = mask[sparse]
+    label = labels[sparse][inside]
+    shown = []
+    for other, at, distance in views:
+        seen = sample(other, np.ascontiguousarray(at[sparse]), nearest=True).astype(np.float32)
+        around = ~inside & (distance[sparse] != INVALID)
+        light = np.median((grey[sparse][around] + 1.0) / (seen[around] + 1)) if around.any() else 1.0
+        shown.append(np.where(distance[sparse] == INVALID, np.nan, light * seen)[inside])
+    if len(shown) < FEWEST or not len(label):
+        return np.where(mask, np.float32(np.nan), np.float32(1))
+    behind, seen = _median(np.stack(shown))
+    spread, _ = _median(np.abs(np.stack(shown) - behind), upper=True)
+    known = seen >= FEWEST
+    total, some, s, d = (
+        np.bincount(label, weights, count)
+        for weights in (
+            None,
+            known,
+            np.where(known, spread, 0),
+            np.where(known, np.abs(grey[sparse][inside] - behind), 0),
+        )
+    )
+    agreement = np.where(some >= np.maximum(1, KNOWN * total), np.clip(1 - s / np.maximum(d, 1e-3), 0, 1), np.nan)
+    agreement[0] = 1
+    return np.asarray(agreement[labels], np.float32)
+
+
+def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
+    """The lower (or upper) median of the rows that are not NaN (0 where all are), and how many these are."""
+    seen = np.isfinite(rows).sum(axis=0)
+    middle = np.take_along_axis(np.sort(rows, axis=0), np.maximum(seen - (not upper), 0)[None] // 2, axis=0)[0]
+    return np.where(seen > 0, middle, 0), seen
+
+
+def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
+    """How far the content of each component of a mask is found in a neighboring frame: h w, float32, 0 to 1.
+
+    1 from LASTING of it on, and outside the mask. What moves has still its texture then; water has not.
+    mask: h w, bool. grey, neighbors: h w, uint8.
+    """
+    start, least = grid(*(slice(0, n) for n in mask.shape)), np.full(mask.shape, np.inf, np.float32)
+    for other in neighbors:
+        least = np.minimum(least, _error(grey, other, start + dense_flow(grey, other, "fast")))
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    area, found = (np.bincount(labels.ravel(), weights, count) for weights in (None, (least < MATCHED).ravel()))
+    share = np.minimum(1, found / np.maximum(1, LASTING * area))
+    share[0] = 1
+    return np.asarray(share[labels], np.float32)
+
+
+def _error(grey: Array, other: Array, at: Array) -> Array:
+    return np.asarray(cv2.blur(cv2.absdiff(sample(other, at), grey).astype(np.float32), (5, 5)))
+
+
+def own_motion(
+    mask: Array, grey: Array, other: Array, transform: Array, parallax: Parallax, frames: float, matched: bool
+) -> Array:
+    """The squared share of a mask, nearby, that does not move to a neighboring frame as parallax does: h w, float32.
+
+    grey, other: h w, uint8, the frame and its neighbor. transform: 3 3, from the frame to its neighbor, without
+    parallax. parallax: as to a frame that is `frames` times as far away. matched: only what is found in the neighbor
+    counts as moving; what an edge has just laid open is not.
+    """
+    start = grid(*(slice(0, n) for n in mask.shape))
+    there = start + dense_flow(grey, other, "fast")
+    matches = _error(grey, other, there) < MATCHED
+    back = move(there, np.linalg.inv(transform))
+    still = parallax.explains(start, (back - start) * frames)
+    moves = matches & ~still if matched else ~(matches & still)
+    side = round(NEARBY * max(mask.shape)) | 1
+    inside, moved = (cv2.blur(each.astype(np.float32), (side, side)) for each in (mask, mask & moves))
+    return np.where(mask, (moved / np.maximum(inside, 1e-6)) ** 2, np.float32(1))

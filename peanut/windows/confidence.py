@@ -1,0 +1,46 @@
+"""How sure it is, in each place of a frame, that the scene stands still but for what was found."""
+
+from itertools import chain
+
+import numpy as np
+
+from peanut.vision.array import Array
+from peanut.vision.motion_confidence import lasting, own_motion, registered_share, view_agreement
+from peanut.windows.reference_views import Window, masks_of, sides_of
+
+
+def confidence_of(window: Window, number: int, mask: Array) -> Array:
+    """How well the scene explains a frame and, in its mask, that something moves: h w, float32, 0 to 1.
+
+    The share of the reference views that show the scene; of a component how far they agree about what is behind it, or,
+    where they do not see that, how far its content lasts; in strong parallax the share that does not move like that.
+    """
+    frame = window[number]
+    confidence = np.full(mask.shape, registered_share(frame.frame.index, frame.views, frame.lost), np.float32)
+    others = [*chain(*sides_of(window, frame))]
+    if not mask.any() or not others:
+        return confidence
+    maps = frame.distance_maps(others, masks_of(window, others))
+    views = [(each.grey, frame.views[each.frame.index].at, one) for each, one in zip(others, maps, strict=True)]
+    agreement = view_agreement(mask, frame.grey, views)
+    if np.isnan(agreement).any():
+        near = [window[i].grey for i in (number - 1, number + 1) if 0 <= i < len(window)]
+        agreement = np.where(np.isnan(agreement), lasting(mask, frame.grey, near), agreement)
+    confidence = np.minimum(confidence, agreement)
+    return np.minimum(confidence, _own_motion(window, number, mask)) if frame.parallax else confidence
+
+
+def _own_motion(window: Window, number: int, mask: Array) -> Array:
+    """The share of a mask that does not move like parallax to the neighboring frames, the smaller of both."""
+    frame, shares = window[number], [np.ones(mask.shape, np.float32)]
+    matched = len(sides_of(window, frame)) == 1
+    for side in (-1, 1):
+        views = [(side * (i - frame.frame.index), view.parallax) for i, view in frame.views.items()]
+        near = min(((n, one) for n, one in views if n > 0 and one is not None), default=None, key=lambda each: each[0])
+        if near is None:  # the parallax goes back as it came
+            near = min(((n, one) for n, one in views if one is not None), key=lambda each: abs(each[0]))
+        if 0 <= number + side < len(window):
+            to = frame.to_next if side > 0 else np.linalg.inv(np.asarray(window[number - 1].to_next))
+            other = window[number + side].grey
+            shares.append(own_motion(mask, frame.grey, other, np.asarray(to), near[1], near[0], matched))
+    return np.asarray(np.minimum.reduce(shares))

@@ -1,0 +1,173 @@
+"""Frames compared with others of their shot, each from there: reference views, and the masks made from them."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+
+import attrs
+import cv2
+import numpy as np
+
+from peanut.frame import Frame
+from peanut.vision import motion_segmentation as steps
+from peanut.vision.array import Array
+from peanut.vision.change_detection import INVALID, UNIT, compare, ranked
+from peanut.vision.epipolar import Parallax, ParallaxHistory
+from peanut.vision.optical_flow import dense_flow, grid, sample
+from peanut.vision.registration import corners, register
+from peanut.vision.static_model import in_one_light, one_scene
+
+PARALLAX, SLACK = 1.1, 1.5
+"""Pixels per frame, and besides, that parallax may shift what stands still; chosen on the demo clip and composites."""
+SAME = 0.5
+"""Distance, in sigma, up to which a masked view's texture is the same; chosen on the demo clip and composites."""
+SEEN = 2
+"""Reference views that must show the same where strong parallax hides it in the others."""
+
+
+@attrs.frozen(eq=False)
+class ReferenceView:
+    """What another frame, registered, shows of a frame, as `compare` gives it."""
+
+    distance: Array
+    """h w, uint8: the distance map."""
+    at: Array
+    """h w 2, float32, pixels of the other frame."""
+    parallax: Parallax | None
+
+
+@attrs.define(eq=False)
+class ComparedFrame:
+    """A frame in the window, reduced, with what was computed for it once."""
+
+    frame: Frame
+    image: Array
+    grey: Array
+    corners: Array
+    flat: Array
+    to_next: Array | None = None
+    views: dict[int, ReferenceView] = attrs.field(factory=dict)
+    mask: Array | None = None
+    whole: Array | None = None
+    """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
+    provisional: tuple[int, Array] | None = None
+    """A first mask, and how many reference views it was made from."""
+    lost: list[int] = attrs.field(factory=list)
+    """The frames that do not show the same scene, or could not be registered."""
+
+    @property
+    def shot(self) -> int:
+        return self.frame.shot
+
+    @property
+    def parallax(self) -> bool:
+        """Whether the reference views show strong parallax: a third of them, at least."""
+        return 3 * sum(view.parallax is not None for view in self.views.values()) >= max(1, len(self.views))
+
+    def distance_maps(self, others: "Window", masks: dict[int, Array] | None = None) -> list[Array]:
+        """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
+
+        A mask of a view is wrong, and ignored, where the view shows the very same texture.
+        """
+        maps = []
+        for number in (other.frame.index for other in others):
+            view = self.views[number]
+            distance = view.distance
+            if masks is not None and masks[number].any():
+                masked = sample(masks[number].astype(np.uint8), view.at, nearest=True) > 0
+                same = ~self.flat & (distance <= SAME * UNIT)
+                distance = np.where(masked & ~same, np.uint8(INVALID), distance)
+            maps.append(distance)
+        return maps
+
+
+Window = Sequence[ComparedFrame]
+
+
+def compared_frame(frame: Frame, width: int) -> ComparedFrame:
+    image: Array = frame.numpy()
+    h, w = frame.size
+    if max(h, w) > width:
+        share = width / max(h, w)
+        small = (max(1, round(w * share)), max(1, round(h * share)))
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    grey = _grey(image)
+    return ComparedFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
+
+
+def _grey(image: Array) -> Array:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+
+
+def find_views(past: Window, distances: tuple[int, ...], parallax: ParallaxHistory) -> None:
+    """Compare the last frame with those before it: each is a reference view of the other."""
+    last = len(past) - 1
+    if last:
+        before, here = past[last - 1], past[last]
+        image, other = in_one_light(before.image, here.image, np.eye(3))
+        before.to_next = register(_grey(image), _grey(other), before.corners, np.eye(3), "similarity")
+    for distance in sorted(distances, reverse=True):
+        if distance <= last:
+            _compare_pair(past, last - distance, last, parallax)
+
+
+def _compare_pair(window: Window, first: int, second: int, parallax: ParallaxHistory) -> None:
+    """Make two frames reference views of each other; one whose mask is made needs none any more."""
+    a, b = window[first], window[second]
+    start = np.eye(3)
+    for frame in islice(window, first, second):
+        start = np.asarray(frame.to_next) @ start
+    image, other = in_one_light(a.image, b.image, start)
+    greys = [x.grey if y is x.image else _grey(y) for x, y in ((a, image), (b, other))]
+    transform = register(greys[0], greys[1], a.corners, start)
+    if not one_scene(image, other, transform):
+        a.lost.append(b.frame.index)
+        b.lost.append(a.frame.index)
+        return
+    reach = PARALLAX * (second - first) + SLACK
+    if a.mask is None:
+        a.views[b.frame.index] = ReferenceView(*compare(image, other, transform, reach, parallax))
+    b.views[a.frame.index] = ReferenceView(*compare(other, image, np.linalg.inv(transform), reach, parallax))
+
+
+def sides_of(window: Window, frame: ComparedFrame) -> list[Window]:
+    """The frames whose reference views a frame has, of the past and of the future: at most two, none empty."""
+    views = [other for other in window if other.frame.index in frame.views]
+    past = [other for other in views if other.frame.index < frame.frame.index]
+    return [side for side in (past, views[len(past) :]) if side]
+
+
+def explained(frame: ComparedFrame, change: Array, maps: Iterable[Array]) -> Array:
+    """Where parallax is strong edges hide much: SEEN reference views that show the same, of any side, are enough."""
+    if not frame.parallax:
+        return change
+    rows = ranked(list(maps))
+    return np.asarray(np.minimum(change, rows[min(SEEN, len(rows)) - 1]))
+
+
+def warped_mask(window: Window, number: int, neighbor: int) -> Array:
+    """The mask of a neighboring frame, warped by dense flow: h w, bool; empty outside the window."""
+    frame = window[number]
+    if not 0 <= neighbor < len(window):
+        return np.zeros(frame.grey.shape, bool)
+    mask = mask_of(window, window[neighbor])
+    if not mask.any():
+        return mask
+    start = grid(*(slice(0, n) for n in frame.grey.shape))
+    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
+    return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
+
+
+def masks_of(window: Window, others: Iterable[ComparedFrame]) -> dict[int, Array]:
+    return {other.frame.index: mask_of(window, other) for other in others}
+
+
+def mask_of(window: Window, frame: ComparedFrame) -> Array:
+    """The mask of a frame: its own, or a provisional one from the reference views so far."""
+    if frame.mask is not None:
+        return frame.mask
+    if frame.provisional is None or frame.provisional[0] != len(frame.views):
+        sides = [frame.distance_maps(side) for side in sides_of(window, frame)]
+        mask = steps.provisional_mask(sides) if sides else np.zeros(frame.grey.shape, bool)
+        mask &= explained(frame, np.full(mask.shape, INVALID, np.uint8), chain(*sides)) > steps.CHANGED * UNIT
+        frame.provisional = len(frame.views), mask
+    return frame.provisional[1]
