@@ -124,7 +124,7 @@ def test_an_object_is_far_from_the_background_but_valid():
 def test_parallax_is_bounded_by_its_reach(reach):
     wide = texture(144, 200).mean(axis=-1).astype(np.uint8)
     grey, other = wide[:, 3:195], wide[:, :192]  # 3 pixels farther right
-    flow, _ = parallax_flow(grey, other, reach)
+    flow = parallax_flow(grey, other, reach).flow
     assert np.hypot(flow[..., 0], flow[..., 1]).max() <= reach + 1e-3
     assert (np.abs(flow[10:-10, 10:-10] - (3, 0)).max(axis=-1) < 0.5).mean() > 0.95 or reach < 3
 

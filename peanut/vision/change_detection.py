@@ -2,11 +2,13 @@
 
 from itertools import chain
 
+import attrs
 import cv2
 import numpy as np
 
 from peanut.vision.array import Array
 from peanut.vision.epipolar import Parallax, ParallaxHistory, find_parallax
+from peanut.vision.flat_parts import FlatParts
 from peanut.vision.optical_flow import dense_flow, grid, sample, within
 from peanut.vision.registration import move
 
@@ -31,15 +33,30 @@ SPARSE = 60
 """Positions per side, about, that parallax is found by."""
 MOVES = 1.0
 """Pixels by which the registration shifts an image, in the mean, if the camera moves: only then there is parallax."""
+NEAREST, UNREGISTERED = 2.0, 1.5
+"""Where the registration shifts an image so far parallax may shift it so many times as far, and by so many pixels
+besides: before a camera that stands still there is none."""
 
 _STEPS = ((8, 0), (-8, 0), (0, 8), (0, -8), (16, 0), (-16, 0))
 _NEIGHBORS = np.ones((3, 3), np.uint8)
 
 
-def parallax_flow(
-    grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None
-) -> tuple[Array, Parallax | None]:
-    """Flow between two registered images of a still scene, h w 2, pixels, and its parallax, where that is strong.
+@attrs.frozen(eq=False)
+class SceneFlow:
+    """Flow between two registered images, and the pixels whose dense flow matches: those of the scene, and others."""
+
+    flow: Array
+    """h w 2, float32, pixels: of the scene that stands still."""
+    parallax: Parallax | None
+    """Where it is strong."""
+    rests: Array
+    """h w, bool."""
+    moves: Array
+    """h w, bool: farther than parallax may shift."""
+
+
+def parallax_flow(grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None) -> "SceneFlow":
+    """Flow between two registered images of a still scene, and what does not follow it.
 
     Of dense flow, no flow, the local mean and the flow of pixels nearby (beside an edge of parallax theirs may be
     right), the best match per pixel. Where it is longer than `reach` pixels, and not parallax that `history` confirms,
@@ -59,14 +76,15 @@ def parallax_flow(
         around = cv2.blur(np.dstack([flow * valid[..., None], valid.astype(np.float32)]), (41, 41))
         return valid, np.asarray(around[..., :2] / (around[..., 2:] + 1e-3))
 
-    mean = mean_valid()[1]
+    rests, mean = mean_valid()
+    moves = (error < MATCHED) & ~rests
     candidates = [np.zeros_like(flow), mean, *[_shifted(flow, dx, dy) for dx, dy in _STEPS]]
     for candidate in chain(candidates, parallax.flows(start) if parallax else ()):
         also = _matching_error(grey, other, start + candidate)
         better = also < error
         flow, error = np.where(better[..., None], candidate, flow), np.where(better, also, error)
     valid, mean = mean_valid()
-    return np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax
+    return SceneFlow(np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax, rests, moves)
 
 
 def _parallax(at: Array, flow: Array, error: Array, reach: float) -> Parallax | None:
@@ -147,7 +165,12 @@ def worst_channel(difference: Array) -> Array:
 
 
 def compare(
-    image: Array, other: Array, transform: Array, reach: float, history: ParallaxHistory | None = None
+    image: Array,
+    other: Array,
+    transform: Array,
+    reach: float,
+    history: ParallaxHistory | None = None,
+    flat: FlatParts | None = None,
 ) -> tuple[Array, Array, Parallax | None]:
     """The distance map of `image` to a reference view of the same scene, and the positions that were compared.
 
@@ -157,22 +180,30 @@ def compare(
     (the median difference, at least one grey level): h w, uint8, INVALID where `other` does not reach. The positions
     lie in `other`: h w 2, float32, pixels.
     image, other: h w 3, uint8. transform: 3 3, from `image` to `other`. reach: how many pixels parallax may shift.
-    history: of the shot, if parallax may shift farther where the camera moves.
+    history: of the shot, if parallax may shift farther where the camera moves. flat: of `image`, if what moves of them
+    is to differ.
     """
     h, w = image.shape[:2]
     start = grid(slice(0, h), slice(0, w))
     grey, other_grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (image, other))
     there = move(start, transform)
-    moves = float(np.abs(there - start)[::SPARSE, ::SPARSE].mean()) > MOVES
-    flow, parallax = parallax_flow(grey, sample(other_grey, there), reach, history if moves else None)
-    at = move(start + flow, transform)
+    moved = float(np.linalg.norm((there - start)[::SPARSE, ::SPARSE], axis=-1).mean())
+    reach = min(reach, NEAREST * moved + UNREGISTERED)
+    scene = parallax_flow(grey, sample(other_grey, there), reach, history if moved > MOVES else None)
+    at = move(start + scene.flow, transform)
     view, inside = sample(other, at), within(at, (h, w))
     if not inside.any():
-        return np.full((h, w), INVALID, np.uint8), at, parallax
+        return np.full((h, w), INVALID, np.uint8), at, scene.parallax
     noise = max(1.0, float(np.median(worst_channel(cv2.absdiff(image, view))[inside])))
     distance = content_distance(image, match_illumination(view, image, noise)) * (UNIT / noise)
+    if flat is not None:
+        distance = np.where(flat.moving(scene.moves, scene.rests), np.float32(INVALID), distance)
     near_edge = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0  # the filters reach beyond it
-    return np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)), at, parallax
+    return (
+        np.where(near_edge, np.uint8(INVALID), np.minimum(distance, INVALID - 1).astype(np.uint8)),
+        at,
+        scene.parallax,
+    )
 
 
 def ranked(maps: list[Array]) -> Array:

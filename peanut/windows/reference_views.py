@@ -12,6 +12,7 @@ from peanut.vision import motion_segmentation as steps
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, UNIT, compare, ranked
 from peanut.vision.epipolar import Parallax, ParallaxHistory
+from peanut.vision.flat_parts import FlatParts
 from peanut.vision.optical_flow import dense_flow, grid, sample
 from peanut.vision.registration import corners, register
 from peanut.vision.static_model import in_one_light, one_scene
@@ -44,6 +45,7 @@ class ComparedFrame:
     grey: Array
     corners: Array
     flat: Array
+    flat_parts: FlatParts
     to_next: Array | None = None
     views: dict[int, ReferenceView] = attrs.field(factory=dict)
     mask: Array | None = None
@@ -91,7 +93,8 @@ def compared_frame(frame: Frame, width: int) -> ComparedFrame:
         small = (max(1, round(w * share)), max(1, round(h * share)))
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     grey = _grey(image)
-    return ComparedFrame(frame, image, grey, corners(grey), steps.is_flat(grey))
+    flat = steps.is_flat(grey)
+    return ComparedFrame(frame, image, grey, corners(grey), flat, FlatParts(image, flat))
 
 
 def _grey(image: Array) -> Array:
@@ -125,8 +128,9 @@ def _compare_pair(window: Window, first: int, second: int, parallax: ParallaxHis
         return
     reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
-        a.views[b.frame.index] = ReferenceView(*compare(image, other, transform, reach, parallax))
-    b.views[a.frame.index] = ReferenceView(*compare(other, image, np.linalg.inv(transform), reach, parallax))
+        a.views[b.frame.index] = ReferenceView(*compare(image, other, transform, reach, parallax, a.flat_parts))
+    back = np.linalg.inv(transform)
+    b.views[a.frame.index] = ReferenceView(*compare(other, image, back, reach, parallax, b.flat_parts))
 
 
 def sides_of(window: Window, frame: ComparedFrame) -> list[Window]:
