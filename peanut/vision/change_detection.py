@@ -42,7 +42,7 @@ _NEIGHBORS = np.ones((3, 3), np.uint8)
 
 
 @attrs.frozen(eq=False)
-class SceneFlow:
+class StillFlow:
     """Flow between two registered images, and the pixels whose dense flow matches: those of the scene, and others."""
 
     flow: Array
@@ -55,7 +55,7 @@ class SceneFlow:
     """h w, bool: farther than parallax may shift."""
 
 
-def parallax_flow(grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None) -> "SceneFlow":
+def parallax_flow(grey: Array, other: Array, reach: float, history: ParallaxHistory | None = None) -> "StillFlow":
     """Flow between two registered images of a still scene, and what does not follow it.
 
     Of dense flow, no flow, the local mean and the flow of pixels nearby (beside an edge of parallax theirs may be
@@ -84,7 +84,7 @@ def parallax_flow(grey: Array, other: Array, reach: float, history: ParallaxHist
         better = also < error
         flow, error = np.where(better[..., None], candidate, flow), np.where(better, also, error)
     valid, mean = mean_valid()
-    return SceneFlow(np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax, rests, moves)
+    return StillFlow(np.asarray(np.where(valid[..., None], flow, mean), np.float32), parallax, rests, moves)
 
 
 def _parallax(at: Array, flow: Array, error: Array, reach: float) -> Parallax | None:
