@@ -13,12 +13,16 @@ from peanut.vision.registration import move
 
 SPARSE = 2
 """Pixels between the positions that are looked at."""
-FEWEST = 4
+FEWEST = 3
 """Reference views that must show what is behind a pixel."""
 KNOWN = 0.2
 """Share of a component behind which something must be seen before it counts."""
+NOISE = 1.2
+"""The mean difference of noise to the median of few samples, against the median difference of these."""
 LASTING = 0.5
 """Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
+SUBPIXEL = 0.4
+"""Share of the contrast that is left where strong edges match to a fraction of a pixel; of waves that do not, all."""
 NEARBY = 0.06
 """Share of the longer side over which a mask is judged together."""
 
@@ -33,42 +37,40 @@ def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> f
 
 
 def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
-    """How far reference views agree about what is behind each component of a mask: h w, float32, 0 to 1.
+    """How far reference views agree about what is behind a mask, nearby: h w, float32, 0 to 1.
 
-    1 - sum(s) / sum(d) over a component, with d the difference between the image and the median of the views, and s the
-    median difference between the views and it. Behind what moves the views show the same; on water, in what flickers or
-    is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to tell.
-    The light of all is made that of the image.
+    1 - 1.2 sum(s) / sum(d) over what is masked nearby, with d the difference between the image and the median of the views,
+    and s the median difference between the views and it. Behind what moves the views show the same; on water, in what
+    flickers or is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to
+    tell. The light of all is made that of the image.
     mask: h w, bool. grey: h w, uint8. views: of each its image (h w, uint8), the positions in it (h w 2) and its
     distance map, INVALID where it does not show what is behind.
     """
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
     sparse = np.s_[::SPARSE, ::SPARSE]
     inside = mask[sparse]
-    label = labels[sparse][inside]
     shown = []
     for other, at, distance in views:
         seen = sample(other, np.ascontiguousarray(at[sparse]), nearest=True).astype(np.float32)
         around = ~inside & (distance[sparse] != INVALID)
         light = np.median((grey[sparse][around] + 1.0) / (seen[around] + 1)) if around.any() else 1.0
         shown.append(np.where(distance[sparse] == INVALID, np.nan, light * seen)[inside])
-    if len(shown) < FEWEST or not len(label):
+    if len(shown) < FEWEST or not inside.any():
         return np.where(mask, np.float32(np.nan), np.float32(1))
     behind, seen = _median(np.stack(shown))
     spread, _ = _median(np.abs(np.stack(shown) - behind), upper=True)
     known = seen >= FEWEST
-    total, some, s, d = (
-        np.bincount(label, weights, count)
-        for weights in (
-            None,
-            known,
-            np.where(known, spread, 0),
-            np.where(known, np.abs(grey[sparse][inside] - behind), 0),
-        )
-    )
-    agreement = np.where(some >= np.maximum(1, KNOWN * total), np.clip(1 - s / np.maximum(d, 1e-3), 0, 1), np.nan)
-    agreement[0] = 1
-    return np.asarray(agreement[labels], np.float32)
+    difference = np.abs(grey[sparse][inside] - behind)
+    measures = np.zeros((*inside.shape, 4), np.float32)
+    measures[inside] = np.stack([np.ones(len(known)), known, known * spread, known * difference], axis=-1)
+    all_, some, s, d = cv2.split(_nearby(measures, max(mask.shape) / SPARSE))
+    agreement = np.where(some >= KNOWN * all_, np.clip(1 - NOISE * s / np.maximum(d, 1e-6), 0, 1), np.nan)
+    full = cv2.resize(agreement.astype(np.float32), mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.where(mask, full, np.float32(1))
+
+
+def _nearby(x: Array, longer: float) -> Array:
+    side = round(NEARBY * longer) | 1
+    return np.asarray(cv2.blur(x, (side, side), borderType=cv2.BORDER_CONSTANT))
 
 
 def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
@@ -79,19 +81,19 @@ def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
 
 
 def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
-    """How far the content of each component of a mask is found in a neighboring frame: h w, float32, 0 to 1.
+    """How far the content of a mask, nearby, is found in a neighboring frame: h w, float32, 0 to 1.
 
     1 from LASTING of it on, and outside the mask. What moves has still its texture then; water has not.
     mask: h w, bool. grey, neighbors: h w, uint8.
     """
     start, least = grid(*(slice(0, n) for n in mask.shape)), np.full(mask.shape, np.inf, np.float32)
+    mean, square = (cv2.blur(x, (15, 15)) for x in (grey.astype(np.float32), grey.astype(np.float32) ** 2))
+    contrast = np.sqrt(np.maximum(square - mean**2, 0))
     for other in neighbors:
         least = np.minimum(least, _error(grey, other, start + dense_flow(grey, other, "fast")))
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
-    area, found = (np.bincount(labels.ravel(), weights, count) for weights in (None, (least < MATCHED).ravel()))
-    share = np.minimum(1, found / np.maximum(1, LASTING * area))
-    share[0] = 1
-    return np.asarray(share[labels], np.float32)
+    found = mask & (least < np.maximum(MATCHED, SUBPIXEL * contrast))
+    area, found = (_nearby(each.astype(np.float32), max(mask.shape)) for each in (mask, found))
+    return np.where(mask, np.minimum(1, found / np.maximum(LASTING * area, 1e-6)), np.float32(1))
 
 
 def _error(grey: Array, other: Array, at: Array) -> Array:
