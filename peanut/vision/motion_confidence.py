@@ -21,7 +21,7 @@ NOISE = 1.2
 """The mean difference of noise to the median of few samples, against the median difference of these."""
 LASTING = 0.5
 """Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
-SUBPIXEL = 0.4
+SUBPIXEL = 0.33
 """Share of the contrast that is left where strong edges match to a fraction of a pixel; of waves that do not, all."""
 NEARBY = 0.06
 """Share of the longer side over which a mask is judged together."""
@@ -39,9 +39,9 @@ def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> f
 def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
     """How far reference views agree about what is behind a mask, nearby: h w, float32, 0 to 1.
 
-    1 - 1.2 sum(s) / sum(d) over what is masked nearby, with d the difference between the image and the median of the views,
-    and s the median difference between the views and it. Behind what moves the views show the same; on water, in what
-    flickers or is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to
+    1 - 1.2 sum(s) / sum(d) over what is masked nearby, with d the difference between the image and the median of the
+    views, and s the median difference between the views and it. Behind what moves the views show the same; on water, in
+    what flickers or is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to
     tell. The light of all is made that of the image.
     mask: h w, bool. grey: h w, uint8. views: of each its image (h w, uint8), the positions in it (h w 2) and its
     distance map, INVALID where it does not show what is behind.
@@ -81,7 +81,7 @@ def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
 
 
 def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
-    """How far the content of a mask, nearby, is found in a neighboring frame: h w, float32, 0 to 1.
+    """How far the content of each component of a mask is found in a neighboring frame: h w, float32, 0 to 1.
 
     1 from LASTING of it on, and outside the mask. What moves has still its texture then; water has not.
     mask: h w, bool. grey, neighbors: h w, uint8.
@@ -91,9 +91,12 @@ def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
     contrast = np.sqrt(np.maximum(square - mean**2, 0))
     for other in neighbors:
         least = np.minimum(least, _error(grey, other, start + dense_flow(grey, other, "fast")))
-    found = mask & (least < np.maximum(MATCHED, SUBPIXEL * contrast))
-    area, found = (_nearby(each.astype(np.float32), max(mask.shape)) for each in (mask, found))
-    return np.where(mask, np.minimum(1, found / np.maximum(LASTING * area, 1e-6)), np.float32(1))
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    there = least < np.maximum(MATCHED, SUBPIXEL * contrast)
+    area, found = (np.bincount(labels.ravel(), weights, count) for weights in (None, there.ravel()))
+    share = np.minimum(1, found / np.maximum(1, LASTING * area))
+    share[0] = 1
+    return np.asarray(share[labels], np.float32)
 
 
 def _error(grey: Array, other: Array, at: Array) -> Array:
