@@ -19,6 +19,8 @@ KNOWN = 0.2
 """Share of a component behind which something must be seen before it counts."""
 NOISE = 1.2
 """The mean difference of noise to the median of few samples, against the median difference of these."""
+AROUND = 0.2
+"""Share of the longer side, as a person is large, over which it is judged what the views agree about."""
 LASTING = 0.5
 """Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
 SUBPIXEL = 0.33
@@ -37,12 +39,12 @@ def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> f
 
 
 def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array, Array]]) -> Array:
-    """How far reference views agree about what is behind a mask, nearby: h w, float32, 0 to 1.
+    """How far reference views agree about what is behind a mask, around each pixel: h w, float32, 0 to 1.
 
-    1 - 1.2 sum(s) / sum(d) over what is masked nearby, with d the difference between the image and the median of the
-    views, and s the median difference between the views and it. Behind what moves the views show the same; on water, in
-    what flickers or is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen to
-    tell. The light of all is made that of the image.
+    1 - 1.2 sum(s) / sum(d) over what is masked around: d is the difference between the image and the median of the
+    views, s the median difference between the views and it. Behind what moves the views show the same; on water, in
+    what flickers or is not registered, they differ as the image does. 1 outside the mask, NaN where too little is seen
+    to tell. The light of all is made that of the image.
     mask: h w, bool. grey: h w, uint8. views: of each its image (h w, uint8), the positions in it (h w 2) and its
     distance map, INVALID where it does not show what is behind.
     """
@@ -62,15 +64,11 @@ def view_agreement(mask: Array, grey: Array, views: Iterable[tuple[Array, Array,
     difference = np.abs(grey[sparse][inside] - behind)
     measures = np.zeros((*inside.shape, 4), np.float32)
     measures[inside] = np.stack([np.ones(len(known)), known, known * spread, known * difference], axis=-1)
-    all_, some, s, d = cv2.split(_nearby(measures, max(mask.shape) / SPARSE))
-    agreement = np.where(some >= KNOWN * all_, np.clip(1 - NOISE * s / np.maximum(d, 1e-6), 0, 1), np.nan)
+    side = round(AROUND * max(inside.shape)) | 1
+    total, some, s, d = cv2.split(cv2.blur(measures, (side, side), borderType=cv2.BORDER_CONSTANT))
+    agreement = np.where(some >= KNOWN * total, np.clip(1 - NOISE * s / np.maximum(d, 1e-6), 0, 1), np.nan)
     full = cv2.resize(agreement.astype(np.float32), mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.where(mask, full, np.float32(1))
-
-
-def _nearby(x: Array, longer: float) -> Array:
-    side = round(NEARBY * longer) | 1
-    return np.asarray(cv2.blur(x, (side, side), borderType=cv2.BORDER_CONSTANT))
 
 
 def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
