@@ -160,10 +160,13 @@ def test_what_stops_and_stays_is_told():
         image[50:80, at : at + 24] = cv2.GaussianBlur(coat, (5, 5), 0)
         return Frame.from_numpy(image, index=number)
 
-    walking = ([frame(number) for number in range(26)] | peanut.MovingObjects(min_area=0)).run(progress=False)
-    stopped = ([frame(number) for number in range(70)] | peanut.MovingObjects(min_area=0)).run(progress=False)
-    assert "stopped" not in walking.unsure
-    assert "of what moved stopped and is not masked any more" in stopped.unsure
+    def unsure(length, **settings):
+        frames = [frame(number) for number in range(length)]
+        return (frames | peanut.MovingObjects(min_area=0, **settings)).run(progress=False).unsure
+
+    assert "stopped" not in unsure(26, remember=0)
+    assert "of what moved stopped and is not masked any more" in unsure(70, remember=0)
+    assert "stopped" not in unsure(70, remember=60)
 
 
 def test_no_video_is_replaced_by_a_page(tmp_path):
