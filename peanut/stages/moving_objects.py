@@ -216,10 +216,11 @@ def _at_rest(window: Window, number: int) -> float:
 
     What left the image, or went behind something, is not here any more: its content differs.
     """
-    now, before = window[number].whole, window[number - 1].whole if number else None
+    now, masks = window[number].whole, [past.found for past in window[:number]]
+    before = masks[-1] if masks else None
     if now is None or before is None or not before.any():
         return 0.0
-    moved = max(int(past.whole.sum()) for past in window[:number] if past.whole is not None)
+    moved = max(int(mask.sum()) for mask in masks if mask is not None)
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]

@@ -61,6 +61,11 @@ class ComparedFrame:
         return self.frame.shot
 
     @property
+    def found(self) -> Array | None:
+        """All that seemed to move or rests, what was given up included: h w, bool; None: not known yet."""
+        return None if self.mask is None or self.whole is None else self.mask | self.whole
+
+    @property
     def parallax(self) -> bool:
         """Whether the reference views show strong parallax: a third of them, at least."""
         return 3 * sum(view.parallax is not None for view in self.views.values()) >= max(1, len(self.views))
