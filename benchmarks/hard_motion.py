@@ -124,12 +124,15 @@ def half_lamp(t: int) -> Array:
     return 1 - 0.35 * (1 + np.sin(2.4 * t)) / 2 / (1 + np.exp(-12 * at))
 
 
+def ahead(t: int) -> tuple[float, float, float]:
+    return 0.0, 0.0, 0.006 * t
+
+
 LAYERS = {2: (1.0, 0.5), 3: (1.0, 0.6, 0.35), 5: (1.0, 0.8, 0.6, 0.45, 0.3)}
 
 
 def scenes() -> Iterator[tuple[str, Scene]]:
     """Every scene by its name."""
-    ahead = lambda t: (0.0, 0.0, 0.006 * t)  # noqa: E731
     yield "still", Scene()
     yield "pan", Scene(path=lambda t: (2.0 * t, 0, 0))
     for number, depths in LAYERS.items():

@@ -384,10 +384,10 @@ def _behind(scene: Scene, clips: Path) -> Array:
         shots = 30 if first == 0 else LENGTH
         reduced = [cv2.resize(frame.numpy(), (432, 184), interpolation=cv2.INTER_AREA) for frame in frames]
         return np.stack(reduced[:shots])
-    picture = cv2.imread(str(photograph(scene.behind)))
+    image = cv2.imread(str(photograph(scene.behind)))
     h, w = SIZE
-    scale = max((h + 40) / picture.shape[0], (w + 60) / picture.shape[1])
-    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+    scale = max((h + 40) / image.shape[0], (w + 60) / image.shape[1])
+    large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
     frames = []
     for number in range(LENGTH):
         x, y = (15 + max(0, -LENGTH * pan) + number * pan for pan in scene.pan)
