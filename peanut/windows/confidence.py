@@ -5,8 +5,12 @@ from itertools import chain
 import numpy as np
 
 from peanut.vision.array import Array
+from peanut.vision.morphology import grow_mask
 from peanut.vision.motion_confidence import lasting, own_motion, registered_share, view_agreement
-from peanut.windows.reference_views import Window, masks_of, sides_of
+from peanut.windows.reference_views import Window, masks_of, sides_of, warped
+
+NEARBY = 0.01
+"""Share of the longer side that may be new around a mask from one frame to the next."""
 
 
 def confidence_of(window: Window, number: int, mask: Array) -> Array:
@@ -14,6 +18,7 @@ def confidence_of(window: Window, number: int, mask: Array) -> Array:
 
     The share of the reference views that show the scene; of a component how far they agree about what is behind it, or,
     where they do not see that, how far its content lasts; in strong parallax the share that does not move like that.
+    Near a cut, strong parallax lays open what no reference view shows: there only what moved before is sure.
     """
     frame = window[number]
     confidence = np.full(mask.shape, registered_share(frame.frame.index, frame.views, frame.lost), np.float32)
@@ -27,7 +32,19 @@ def confidence_of(window: Window, number: int, mask: Array) -> Array:
         near = [window[i].grey for i in (number - 1, number + 1) if 0 <= i < len(window)]
         agreement = np.where(np.isnan(agreement), lasting(mask, frame.grey, near), agreement)
     confidence = np.minimum(confidence, agreement)
-    return np.minimum(confidence, _own_motion(window, number, mask)) if frame.parallax else confidence
+    if frame.parallax:
+        confidence = np.minimum(confidence, _own_motion(window, number, mask))
+    if len(sides_of(window, frame)) == 1 and 3 * sum(each.parallax for each in window) >= len(window):
+        confidence = np.where(mask & ~_moved(window, number), np.float32(0), confidence)
+    return confidence
+
+
+def _moved(window: Window, number: int) -> Array:
+    """What was sure to move in the frame before, and what is near to it: h w, bool."""
+    before = window[number - 1].whole if number else None
+    if before is None:
+        return np.zeros(window[number].grey.shape, bool)
+    return grow_mask(warped(before, window[number], window[number - 1]), round(NEARBY * max(before.shape)))
 
 
 def _own_motion(window: Window, number: int, mask: Array) -> Array:

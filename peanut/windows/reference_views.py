@@ -53,6 +53,9 @@ class ComparedFrame:
     """The mask without holes and with what rests: what comes out; reference views go by `mask`, what surely moves."""
     provisional: tuple[int, Array] | None = None
     """A first mask, and how many reference views it was made from."""
+    compared: int = 0
+    shifted: int = 0
+    """How many reference views there were, and how many of them showed strong parallax."""
     lost: list[int] = attrs.field(factory=list)
     """The frames that do not show the same scene, or could not be registered."""
 
@@ -68,7 +71,12 @@ class ComparedFrame:
     @property
     def parallax(self) -> bool:
         """Whether the reference views show strong parallax: a third of them, at least."""
-        return 3 * sum(view.parallax is not None for view in self.views.values()) >= max(1, len(self.views))
+        return 3 * self.shifted >= max(1, self.compared)
+
+    def add(self, other: "ComparedFrame", view: ReferenceView) -> None:
+        self.views[other.frame.index] = view
+        self.compared += 1
+        self.shifted += view.parallax is not None
 
     def distance_maps(self, others: "Window", masks: dict[int, Array] | None = None) -> list[Array]:
         """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
@@ -133,9 +141,8 @@ def _compare_pair(window: Window, first: int, second: int, parallax: ParallaxHis
         return
     reach = PARALLAX * (second - first) + SLACK
     if a.mask is None:
-        a.views[b.frame.index] = ReferenceView(*compare(image, other, transform, reach, parallax, a.flat_parts))
-    back = np.linalg.inv(transform)
-    b.views[a.frame.index] = ReferenceView(*compare(other, image, back, reach, parallax, b.flat_parts))
+        a.add(b, ReferenceView(*compare(image, other, transform, reach, parallax, a.flat_parts)))
+    b.add(a, ReferenceView(*compare(other, image, np.linalg.inv(transform), reach, parallax, b.flat_parts)))
 
 
 def sides_of(window: Window, frame: ComparedFrame) -> list[Window]:
@@ -155,14 +162,17 @@ def explained(frame: ComparedFrame, change: Array, maps: Iterable[Array]) -> Arr
 
 def warped_mask(window: Window, number: int, neighbor: int) -> Array:
     """The mask of a neighboring frame, warped by dense flow: h w, bool; empty outside the window."""
-    frame = window[number]
     if not 0 <= neighbor < len(window):
-        return np.zeros(frame.grey.shape, bool)
-    mask = mask_of(window, window[neighbor])
+        return np.zeros(window[number].grey.shape, bool)
+    return warped(mask_of(window, window[neighbor]), window[number], window[neighbor])
+
+
+def warped(mask: Array, frame: ComparedFrame, other: ComparedFrame) -> Array:
+    """What is the mask of `other`, h w, bool, warped by dense flow to `frame`."""
     if not mask.any():
         return mask
     start = grid(*(slice(0, n) for n in frame.grey.shape))
-    at = start + dense_flow(frame.grey, window[neighbor].grey, "fast")
+    at = start + dense_flow(frame.grey, other.grey, "fast")
     return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
 
 
