@@ -9,6 +9,8 @@ from peanut.vision.morphology import grow_mask
 from peanut.vision.motion_confidence import lasting, own_motion, registered_share, view_agreement
 from peanut.windows.reference_views import Window, masks_of, sides_of, warped
 
+MUCH = 0.15
+"""Share of the image that is not masked on the word of one side: a mover and what may be masked for nothing."""
 NEARBY = 0.01
 """Share of the longer side that may be new around a mask from one frame to the next."""
 
@@ -18,7 +20,8 @@ def confidence_of(window: Window, number: int, mask: Array) -> Array:
 
     The share of the reference views that show the scene; of a component how far they agree about what is behind it, or,
     where they do not see that, how far its content lasts; in strong parallax the share that does not move like that.
-    Near a cut, strong parallax lays open what no reference view shows: there only what moved before is sure.
+    Near a cut, strong parallax lays open what no reference view shows: where much is masked, only what moved before is
+    sure.
     """
     frame = window[number]
     confidence = np.full(mask.shape, registered_share(frame.frame.index, frame.views, frame.lost), np.float32)
@@ -35,7 +38,8 @@ def confidence_of(window: Window, number: int, mask: Array) -> Array:
     if frame.parallax:
         confidence = np.minimum(confidence, _own_motion(window, number, mask))
     if len(sides_of(window, frame)) == 1 and 3 * sum(each.parallax for each in window) >= len(window):
-        confidence = np.where(mask & ~_moved(window, number), np.float32(0), confidence)
+        unexplained = mask & ~_moved(window, number)
+        confidence = np.where(unexplained & (unexplained.mean() > MUCH), np.float32(0), confidence)
     return confidence
 
 
