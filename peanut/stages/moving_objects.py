@@ -1,7 +1,7 @@
 """Finding what moves, without model files."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, darkened
 from peanut.vision.epipolar import ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
-from peanut.vision.optical_flow import dense_flow, grid, sample
+from peanut.vision.optical_flow import sample
 from peanut.vision.solidity import fill_solid
 from peanut.windows.confidence import confidence_of
 from peanut.windows.reference_views import (
@@ -32,7 +32,7 @@ from peanut.windows.reference_views import (
     compared_frame,
     explained,
     find_views,
-    masks_of,
+    masked_maps,
     sides_of,
     warped_mask,
 )
@@ -100,7 +100,7 @@ class MovingObjects(Stage):
     width: longest side that is looked at, in pixels; larger images are reduced.
     distances: frames between a frame and its reference views, at most 15; nearer ones than 5 still show a resting foot.
     edge: least share of the largest distance nearby, with reference views on both sides: where a sharp edge is drawn.
-    Latency: 15 frames. Holds: 31 frames and about 130 bytes per pixel of each, at most 640 pixels wide.
+    Latency: 15 frames. Holds: 31 frames and about 140 bytes per pixel of each, at most 640 pixels wide.
     """
 
     most: int | None = attrs.field(default=None, validator=at_least(1, also=(None,)))
@@ -121,21 +121,22 @@ class MovingObjects(Stage):
             frame = window[core.start]
             if not core.start:
                 things = SolidThings(self.remember)
-            change = _change_map(window, core.start)
+            maps = masked_maps(window, frame)
+            change = _change_map(window, core.start, maps)
             frame.mask = self._found(window, frame, change)
             if self.shadows:
-                frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame)), frame.mask)
-            confidence = confidence_of(window, core.start, frame.mask)
+                frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame, maps)), frame.mask)
+            confidence = confidence_of(window, core.start, frame.mask, maps)
             given_up = frame.mask & (confidence < self.min_confidence)
             if frame.lost and not frame.views:
                 frames.doubts.add(LOST_SCENE, frame.frame, 1.0)
             elif given_up.sum() > TOLD * frame.mask.sum():
                 frames.doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
             frame.whole = self._whole(frame, frame.mask & ~given_up, change, things)
-            frame.views.clear()
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)
+            frame.release()
             layer = torch.from_numpy(cv2.resize(confidence, frame.frame.size[::-1]))
             mask = self._full_size(frame.whole, frame.frame.size)
             yield frame.frame.with_mask(mask).with_layer("motion_confidence", layer)
@@ -174,15 +175,18 @@ class MovingObjects(Stage):
         return grown(torch.from_numpy(mask), self.grow).clone()
 
 
-def _change_map(window: Window, number: int) -> Array:
-    """How far the content of a frame differs from the background: h w, uint8, in UNITs per sigma, none INVALID."""
+def _change_map(window: Window, number: int, masked: Mapping[int, Array]) -> Array:
+    """How far the content of a frame differs from the background: h w, uint8, in UNITs per sigma, none INVALID.
+
+    masked: as `masked_maps` gives them.
+    """
     frame = window[number]
     sides = sides_of(window, frame)
     if not sides:
         return np.zeros(frame.grey.shape, np.uint8)
     unmasked = [frame.distance_maps(side) for side in sides]
-    masks = masks_of(window, chain(*sides))
-    maps = [frame.distance_maps(side, masks) for side in (sides if len(sides) == 2 else [_far(frame, sides[0])])]
+    judged = sides if len(sides) == 2 else [_far(frame, sides[0])]
+    maps = [[masked[other.frame.index] for other in side] for side in judged]
     change, fallback = steps.background_distance(maps), np.minimum.reduce([*chain(*unmasked)])
     if len(sides) == 1:
         change = steps.keep_connected(change, fallback)
@@ -200,12 +204,11 @@ def _far(frame: ComparedFrame, side: Window) -> Window:
     return [other for other in side if abs(other.frame.index - frame.frame.index) >= FAR] or side
 
 
-def _shadow(window: Window, frame: ComparedFrame) -> Array:
+def _shadow(window: Window, frame: ComparedFrame, maps: Mapping[int, Array]) -> Array:
     """Where enough reference views that are not masked show the same brighter: h w, bool."""
     valid, brighter = (np.zeros(frame.grey.shape, np.uint8) for _ in range(2))
-    others = [*chain(*sides_of(window, frame))]
-    for other, distance in zip(others, frame.distance_maps(others, masks_of(window, others)), strict=True):
-        known = distance != INVALID
+    for other in chain(*sides_of(window, frame)):
+        known = maps[other.frame.index] != INVALID
         valid += known
         brighter += known & darkened(frame.image, sample(other.image, frame.views[other.frame.index].at), known)
     return np.asarray((brighter >= SHADOWED_LEAST) & (brighter >= SHADOWED * valid))
@@ -224,7 +227,7 @@ def _at_rest(window: Window, number: int) -> float:
     if before.sum() < LOST * moved or now.sum() > (1 - LOST) * before.sum():
         return 0.0
     frame, other = window[number], window[number - 1]
-    at = grid(*(slice(0, n) for n in frame.grey.shape)) + dense_flow(frame.grey, other.grey, "fast")
+    at = frame.found_in(other)
     here = sample(before.astype(np.uint8), at, nearest=True) > 0
     here &= cv2.absdiff(sample(other.grey, at), frame.grey) < SAME_GREY
     stopped = large_components(here & ~now, LOST * moved)

@@ -8,25 +8,24 @@ import numpy as np
 from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, MATCHED
 from peanut.vision.epipolar import Parallax
-from peanut.vision.optical_flow import dense_flow, grid, sample
-from peanut.vision.registration import move
+from peanut.vision.optical_flow import grid, sample
 
 SPARSE = 2
 """Pixels between the positions that are looked at."""
 FEWEST = 3
 """Reference views that must show what is behind a pixel."""
 KNOWN = 0.2
-"""Share of a component behind which something must be seen before it counts."""
+"""Share of what is masked around behind which something must be seen before it counts."""
 NOISE = 1.2
 """The mean difference of noise to the median of few samples, against the median difference of these."""
 AROUND = 0.2
 """Share of the longer side, as a person is large, over which it is judged what the views agree about."""
 LASTING = 0.5
-"""Share of a component that is found in a neighboring frame: 0.26 and more of what moves in clips, 0.07 of waves."""
+"""Share of a component that is found in a neighboring frame from which on it surely lasts."""
 SUBPIXEL = 0.33
 """Share of the contrast that is left where strong edges match to a fraction of a pixel; of waves that do not, all."""
 NEARBY = 0.06
-"""Share of the longer side over which a mask is judged together."""
+"""Share of the longer side over which it is judged what moves as parallax does."""
 
 
 def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> float:
@@ -78,17 +77,18 @@ def _median(rows: Array, upper: bool = False) -> tuple[Array, Array]:
     return np.where(seen > 0, middle, 0), seen
 
 
-def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
+def lasting(mask: Array, grey: Array, neighbors: Iterable[tuple[Array, Array]]) -> Array:
     """How far the content of each component of a mask is found in a neighboring frame: h w, float32, 0 to 1.
 
     1 from LASTING of it on, and outside the mask. What moves has still its texture then; water has not.
-    mask: h w, bool. grey, neighbors: h w, uint8.
+    mask: h w, bool. grey: h w, uint8. neighbors: of each its image (h w, uint8), and the positions in it that flow
+    leads to (h w 2).
     """
-    start, least = grid(*(slice(0, n) for n in mask.shape)), np.full(mask.shape, np.inf, np.float32)
+    least = np.full(mask.shape, np.inf, np.float32)
     mean, square = (cv2.blur(x, (15, 15)) for x in (grey.astype(np.float32), grey.astype(np.float32) ** 2))
     contrast = np.sqrt(np.maximum(square - mean**2, 0))
-    for other in neighbors:
-        least = np.minimum(least, _error(grey, other, start + dense_flow(grey, other, "fast")))
+    for other, at in neighbors:
+        least = np.minimum(least, _error(grey, sample(other, at)))
     count, labels = cv2.connectedComponents(mask.astype(np.uint8))
     there = least < np.maximum(MATCHED, SUBPIXEL * contrast)
     area, found = (np.bincount(labels.ravel(), weights, count) for weights in (None, there.ravel()))
@@ -97,23 +97,22 @@ def lasting(mask: Array, grey: Array, neighbors: Iterable[Array]) -> Array:
     return np.asarray(share[labels], np.float32)
 
 
-def _error(grey: Array, other: Array, at: Array) -> Array:
-    return np.asarray(cv2.blur(cv2.absdiff(sample(other, at), grey).astype(np.float32), (5, 5)))
+def _error(grey: Array, warped: Array) -> Array:
+    return np.asarray(cv2.blur(cv2.absdiff(warped, grey).astype(np.float32), (5, 5)))
 
 
 def own_motion(
-    mask: Array, grey: Array, other: Array, transform: Array, parallax: Parallax, frames: float, matched: bool
+    mask: Array, grey: Array, warped: Array, back: Array, parallax: Parallax, frames: float, matched: bool
 ) -> Array:
     """The squared share of a mask, nearby, that does not move to a neighboring frame as parallax does: h w, float32.
 
-    grey, other: h w, uint8, the frame and its neighbor. transform: 3 3, from the frame to its neighbor, without
-    parallax. parallax: as to a frame that is `frames` times as far away. matched: only what is found in the neighbor
-    counts as moving; what an edge has just laid open is not.
+    mask: h w, bool. grey, warped: h w, uint8, the frame, and its neighbor warped to it by flow. back: h w 2, pixels,
+    where that flow led to in the neighbor, registered to the frame without parallax. parallax: as to a frame that is
+    `frames` times as far away. matched: only what is found in the neighbor counts as moving; what an edge has just laid
+    open is not.
     """
+    matches = _error(grey, warped) < MATCHED
     start = grid(*(slice(0, n) for n in mask.shape))
-    there = start + dense_flow(grey, other, "fast")
-    matches = _error(grey, other, there) < MATCHED
-    back = move(there, np.linalg.inv(transform))
     still = parallax.explains(start, (back - start) * frames)
     moves = matches & ~still if matched else ~(matches & still)
     side = round(NEARBY * max(mask.shape)) | 1

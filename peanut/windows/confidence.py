@@ -1,5 +1,6 @@
 """How sure it is, in each place of a frame, that the scene stands still but for what was found."""
 
+from collections.abc import Mapping
 from itertools import chain
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 from peanut.vision.motion_confidence import lasting, own_motion, registered_share, view_agreement
-from peanut.windows.reference_views import Window, masks_of, sides_of, warped
+from peanut.vision.optical_flow import sample
+from peanut.vision.registration import move
+from peanut.windows.reference_views import Window, sides_of, warped
 
 MUCH = 0.15
 """Share of the image that is not masked on the word of one side: a mover and what may be masked for nothing."""
@@ -15,24 +18,25 @@ NEARBY = 0.01
 """Share of the longer side that may be new around a mask from one frame to the next."""
 
 
-def confidence_of(window: Window, number: int, mask: Array) -> Array:
+def confidence_of(window: Window, number: int, mask: Array, maps: Mapping[int, Array]) -> Array:
     """How well the scene explains a frame and, in its mask, that something moves: h w, float32, 0 to 1.
 
-    The share of the reference views that show the scene; of a component how far they agree about what is behind it, or,
-    where they do not see that, how far its content lasts; in strong parallax the share that does not move like that.
-    Near a cut, strong parallax lays open what no reference view shows: where much is masked, only what moved before is
-    sure.
+    The least of: the share of the reference views that show the scene; how far they agree about what is behind, or,
+    where they do not see that, how far the content of the component lasts; in strong parallax the share that does not
+    move like that. Near a cut, strong parallax lays open what no reference view shows: where much is masked, only what
+    moved before is sure.
+    mask: h w, bool. maps: as `masked_maps` gives them.
     """
     frame = window[number]
     confidence = np.full(mask.shape, registered_share(frame.frame.index, frame.views, frame.lost), np.float32)
     others = [*chain(*sides_of(window, frame))]
     if not mask.any() or not others:
         return confidence
-    maps = frame.distance_maps(others, masks_of(window, others))
-    views = [(each.grey, frame.views[each.frame.index].at, one) for each, one in zip(others, maps, strict=True)]
+    views = [(each.grey, frame.views[each.frame.index].at, maps[each.frame.index]) for each in others]
     agreement = view_agreement(mask, frame.grey, views)
     if np.isnan(agreement).any():
-        near = [window[i].grey for i in (number - 1, number + 1) if 0 <= i < len(window)]
+        neighbors = [window[i] for i in (number - 1, number + 1) if 0 <= i < len(window)]
+        near = [(each.grey, frame.found_in(each)) for each in neighbors]
         agreement = np.where(np.isnan(agreement), lasting(mask, frame.grey, near), agreement)
     confidence = np.minimum(confidence, agreement)
     if frame.parallax:
@@ -62,6 +66,9 @@ def _own_motion(window: Window, number: int, mask: Array) -> Array:
             near = min(((n, one) for n, one in views if one is not None), key=lambda each: abs(each[0]))
         if 0 <= number + side < len(window):
             to = frame.to_next if side > 0 else np.linalg.inv(np.asarray(window[number - 1].to_next))
-            other = window[number + side].grey
-            shares.append(own_motion(mask, frame.grey, other, np.asarray(to), near[1], near[0], matched))
+            other = window[number + side]
+            there = frame.found_in(other)
+            back = move(there, np.linalg.inv(np.asarray(to)))
+            moves = own_motion(mask, frame.grey, sample(other.grey, there), back, near[1], near[0], matched)
+            shares.append(moves)
     return np.asarray(np.minimum.reduce(shares))

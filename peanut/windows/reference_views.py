@@ -58,6 +58,7 @@ class ComparedFrame:
     """How many reference views there were, and how many of them showed strong parallax."""
     lost: list[int] = attrs.field(factory=list)
     """The frames that do not show the same scene, or could not be registered."""
+    _found_in: dict[int, Array] = attrs.field(factory=dict, init=False)
 
     @property
     def shot(self) -> int:
@@ -78,21 +79,21 @@ class ComparedFrame:
         self.compared += 1
         self.shifted += view.parallax is not None
 
-    def distance_maps(self, others: "Window", masks: dict[int, Array] | None = None) -> list[Array]:
-        """The maps to reference views, each h w, uint8; with `masks`, INVALID where a view is masked.
+    def distance_maps(self, others: "Window") -> list[Array]:
+        """The maps to reference views, each h w, uint8."""
+        return [self.views[other.frame.index].distance for other in others]
 
-        A mask of a view is wrong, and ignored, where the view shows the very same texture.
-        """
-        maps = []
-        for number in (other.frame.index for other in others):
-            view = self.views[number]
-            distance = view.distance
-            if masks is not None and masks[number].any():
-                masked = sample(masks[number].astype(np.uint8), view.at, nearest=True) > 0
-                same = ~self.flat & (distance <= SAME * UNIT)
-                distance = np.where(masked & ~same, np.uint8(INVALID), distance)
-            maps.append(distance)
-        return maps
+    def found_in(self, other: "ComparedFrame") -> Array:
+        """The positions in a neighboring frame that dense flow leads to: h w 2, float32, pixels."""
+        if other.frame.index not in self._found_in:
+            start = grid(*(slice(0, n) for n in self.grey.shape))
+            self._found_in[other.frame.index] = start + dense_flow(self.grey, other.grey, "fast")
+        return self._found_in[other.frame.index]
+
+    def release(self) -> None:
+        """Drop what only the frame's own mask needed."""
+        self.views.clear()
+        self._found_in.clear()
 
 
 Window = Sequence[ComparedFrame]
@@ -171,13 +172,24 @@ def warped(mask: Array, frame: ComparedFrame, other: ComparedFrame) -> Array:
     """What is the mask of `other`, h w, bool, warped by dense flow to `frame`."""
     if not mask.any():
         return mask
-    start = grid(*(slice(0, n) for n in frame.grey.shape))
-    at = start + dense_flow(frame.grey, other.grey, "fast")
-    return np.asarray(sample(mask.astype(np.uint8), at, nearest=True) > 0)
+    return np.asarray(sample(mask.astype(np.uint8), frame.found_in(other), nearest=True) > 0)
 
 
-def masks_of(window: Window, others: Iterable[ComparedFrame]) -> dict[int, Array]:
-    return {other.frame.index: mask_of(window, other) for other in others}
+def masked_maps(window: Window, frame: ComparedFrame) -> dict[int, Array]:
+    """The maps to all reference views, each h w, uint8, INVALID where the view is masked itself.
+
+    A mask of a view is wrong, and ignored, where the view shows the very same texture.
+    """
+    maps = {}
+    for other in chain(*sides_of(window, frame)):
+        view, mask = frame.views[other.frame.index], mask_of(window, other)
+        distance = view.distance
+        if mask.any():
+            masked = sample(mask.astype(np.uint8), view.at, nearest=True) > 0
+            same = ~frame.flat & (distance <= SAME * UNIT)
+            distance = np.where(masked & ~same, np.uint8(INVALID), distance)
+        maps[other.frame.index] = distance
+    return maps
 
 
 def mask_of(window: Window, frame: ComparedFrame) -> Array:
