@@ -41,11 +41,13 @@ class Carried:
     """h w, float32: in how many frames it was tracked, textured, and moved."""
     since: Array
     """h w, float32: seconds; when it was last found to move."""
+    moved: Array
+    """h w, bool: is textured, and moved from the neighbor to here."""
 
     @classmethod
     def nothing(cls, size: tuple[int, ...]) -> "Carried":
         zeros = np.zeros(size, np.float32)
-        return cls(np.zeros(size, bool), zeros, zeros)
+        return cls(np.zeros(size, bool), zeros, zeros, np.zeros(size, bool))
 
     @property
     def proven(self) -> Array:
@@ -68,12 +70,14 @@ class Carried:
         gap, length = flow + sample(back, at), np.hypot(flow[..., 0], flow[..., 1])
         tracked = np.hypot(gap[..., 0], gap[..., 1]) <= CONSISTENT + 0.1 * length
         tracked &= cv2.blur(worst_channel(cv2.absdiff(sample(other, at), image)), (3, 3)) <= SAME_COLOR
-        return Carried((mask > 0) & tracked & within(at, grey.shape), moves + (~flat & (length > MOVES)), since)
+        same = (mask > 0) & tracked & within(at, grey.shape)
+        moved = same & ~flat & (length > MOVES)
+        return Carried(same, moves + moved, since, moved)
 
     def with_mask(self, mask: Array, found: Array, now: float) -> "Carried":
         """The same of a frame's own mask; where this knows nothing it begins. found: h w, bool: seen to move now."""
         known = mask & self.mask
-        return Carried(mask, self.moves * known, np.where(known & ~found, self.since, np.float32(now)))
+        return Carried(mask, self.moves * known, np.where(known & ~found, self.since, np.float32(now)), self.moved)
 
 
 @attrs.define(eq=False)

@@ -9,7 +9,7 @@ from peanut.vision.motion_segmentation import refine_outline
 from peanut.vision.solidity import Background, Carried
 
 MOVING = 0.2
-"""Share of a thing that must be found to move for all of it to count as moving."""
+"""Share of a thing that must be seen to move for all of it to count as moving."""
 REGROWN = 2
 """Pixels around what rests that join it where they are not the background: a limb that sways."""
 
@@ -47,10 +47,14 @@ class SolidThings:
         return refine_outline(open_close(found | rests | (other & grow_mask(rests, REGROWN))), image)
 
     def learn(self, image: Array, mask: Array, found: Array, now: float) -> None:
-        """Take in the mask that the frame has in the end."""
+        """Take in the mask that the frame has in the end.
+
+        A thing moves still if flow says so: the look-ahead ceases to find it before it stops.
+        """
+        seen = found | self._known.moved
         moves = found.copy()
         for thing in components(mask):
-            if np.count_nonzero(found & thing) >= MOVING * np.count_nonzero(thing):
+            if np.count_nonzero(seen & thing) >= MOVING * np.count_nonzero(thing):
                 moves |= thing
         self._image = image
         self._known = self._known.with_mask(mask, moves, now)
