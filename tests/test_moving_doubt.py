@@ -10,7 +10,7 @@ from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
 from peanut.stages.moving_objects import LOST_SCENE, UNSURE, MovingObjects
 from peanut.vision.epipolar import ParallaxHistory, find_parallax
-from peanut.vision.motion_confidence import view_agreement
+from peanut.vision.motion_confidence import given_up, view_agreement
 from peanut.vision.static_model import in_one_light, one_scene
 
 LENGTH = 26
@@ -179,3 +179,14 @@ def test_views_agree_behind_a_mover_and_not_on_noise():
     assert agreement[15, 15] == 1
     assert agreement[45, 60] < 0.5
     assert (agreement[~mask] == 1).all()
+
+
+def test_what_is_unsure_of_a_thing_goes_with_it_unless_that_is_most():
+    mask = np.zeros((20, 40), bool)
+    mask[4:14, 2:12] = mask[4:14, 20:30] = True
+    confidence = np.ones(mask.shape, np.float32)
+    confidence[4:7, 2:12] = confidence[4:10, 20:30] = 0.1
+    expected = np.zeros_like(mask)
+    expected[4:10, 20:30] = True
+    assert (given_up(mask, confidence, 0.2) == expected).all()
+    assert not given_up(mask, confidence, 0.0).any()

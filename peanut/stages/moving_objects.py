@@ -23,6 +23,7 @@ from peanut.vision.array import Array
 from peanut.vision.change_detection import INVALID, darkened
 from peanut.vision.epipolar import ParallaxHistory
 from peanut.vision.morphology import hysteresis, large_components, open_close
+from peanut.vision.motion_confidence import given_up
 from peanut.vision.optical_flow import sample
 from peanut.vision.solidity import fill_solid
 from peanut.windows.confidence import confidence_of
@@ -92,7 +93,7 @@ class MovingObjects(Stage):
     preset: "fast" takes half the size and half the reference views, in a fifth of the time, and finds less: it fills in
         what is not given of width, distances and edge.
     min_confidence: what is less sure to move than this, by the layer `motion_confidence`, is not masked and told in the
-        report; 0 masks everything.
+        report, unless most of the component that it belongs to is sure; 0 masks everything.
     shadows: whether to mask the shadows as well that touch what moves: what is darker than at other times. More around
         dark things is then marked with them.
     remember: seconds, by the times of the frames, for which what stops stays masked where it stopped, before a camera
@@ -127,12 +128,12 @@ class MovingObjects(Stage):
             if self.shadows:
                 frame.mask = hysteresis(frame.mask | open_close(_shadow(window, frame, maps)), frame.mask)
             confidence = confidence_of(window, core.start, frame.mask, maps)
-            given_up = frame.mask & (confidence < self.min_confidence)
+            unsure = given_up(frame.mask, confidence, self.min_confidence)
             if frame.lost and not frame.views:
                 frames.doubts.add(LOST_SCENE, frame.frame, 1.0)
-            elif given_up.sum() > TOLD * frame.mask.sum():
-                frames.doubts.add(UNSURE, frame.frame, float(given_up.sum() / frame.mask.sum()))
-            frame.whole = self._whole(frame, frame.mask & ~given_up, change, things)
+            elif unsure.sum() > TOLD * frame.mask.sum():
+                frames.doubts.add(UNSURE, frame.frame, float(unsure.sum() / frame.mask.sum()))
+            frame.whole = self._whole(frame, frame.mask & ~unsure, change, things)
             rests = _at_rest(window, core.start)
             if rests:
                 frames.doubts.add("of what moved stopped and is not masked any more", frame.frame, rests)

@@ -20,12 +20,27 @@ NOISE = 1.2
 """The mean difference of noise to the median of few samples, against the median difference of these."""
 AROUND = 0.2
 """Share of the longer side, as a person is large, over which it is judged what the views agree about."""
+MOST = 0.5
+"""Share of a component up to which what is unsure goes with the rest of it."""
 LASTING = 0.5
 """Share of a component that is found in a neighboring frame from which on it surely lasts."""
 SUBPIXEL = 0.33
 """Share of the contrast that is left where strong edges match to a fraction of a pixel; of waves that do not, all."""
 NEARBY = 0.06
 """Share of the longer side over which it is judged what moves as parallax does."""
+
+
+def given_up(mask: Array, confidence: Array, least: float) -> Array:
+    """What of a mask is not sure enough to move, in components of which that is most: h w, bool. Things are solid.
+
+    mask: h w, bool. confidence: h w, 0 to 1. least: the confidence that suffices.
+    """
+    unsure = mask & (confidence < least)
+    if not unsure.any():
+        return unsure
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    area, some = (np.bincount(labels.ravel(), weights, count) for weights in (None, unsure.ravel()))
+    return np.asarray(unsure & (some > MOST * area)[labels])
 
 
 def registered_share(index: int, shown: Iterable[int], lost: Iterable[int]) -> float:
