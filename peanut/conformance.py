@@ -145,17 +145,18 @@ def _samwise(
     spec: Spec, weights: dict[str, Tensor], arrays: Mapping[str, Array], device: torch.device
 ) -> dict[str, Tensor]:
     settings = spec["settings"]
-    network = SAMWISE.like(weights, decision_window=settings["cme_decision_window"], correction=settings["switch_mem"])
+    network = SAMWISE.like(weights)
     network.load_state_dict(weights)
     network = prepare_for_inference(network, device, torch.float32)
     frames = normalised(torch.from_numpy(arrays["frames"]).to(device))
     h, w = frames.shape[-2:]
     frames = torch.nn.functional.pad(frames, (0, network.image_size - w, 0, network.image_size - h))
-    prompt, bank = network.prompt(torch.from_numpy(arrays["token_ids"]).to(device)), MemoryBank()
+    prompt = network.prompt(torch.from_numpy(arrays["token_ids"]).to(device))
+    bank = MemoryBank(decision_window=settings["cme_decision_window"], correction=settings["switch_mem"])
     out: dict[str, Tensor] = {}
     steps, consulted = [], []
     for first in range(0, len(frames), settings["clip_length"]):
-        clip = network.encode(network.encode_stem(frames[first : first + settings["clip_length"]]), prompt)
+        clip = network.encode(network.encode_stem(frames[first : first + settings["clip_length"]]), prompt, bank)
         if not first:
             for number, (visual, text) in enumerate(clip.adapted):
                 out[f"adapter{number}_visual_sample"] = visual.permute(0, 3, 1, 2)[:, ::16, ::8, ::8]

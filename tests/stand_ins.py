@@ -62,7 +62,9 @@ def small_samwise(seed=0, score=8.0, **more):
             if "roberta" not in name:
                 spread = max(1, parameter[0].numel()) ** -0.5 if parameter.ndim > 1 else 0.05
                 parameter.copy_(parameter + spread * torch.randn(parameter.shape, generator=generator))
-        network.sam.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(score)
+        network.text_encoder.roberta.embeddings.token_type_embeddings.weight.zero_()  # RoBERTa has none
+        if network.sam.pred_obj_scores:
+            network.sam.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(score)
     return network.eval()
 
 

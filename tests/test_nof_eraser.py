@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.nn.functional as F
 from clips import noise_with_holes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -301,6 +302,44 @@ def test_masks_of_any_shape(mask):
     frames = [frame.with_mask(mask) for frame in noise_with_holes([3])]
     out = list(NOFEraser(NETWORK, dtype=torch.float32)(iter(frames)))
     assert all(torch.equal(a.image[:, ~mask], b.image[:, ~mask]) for a, b in zip(out, frames, strict=True))
+
+
+class Averages:
+    """What the frames of a window show in the mean, by a sixteenth of the size: no module, no weights."""
+
+    multiple, fixed_size = (16, 16), None
+
+    def __init__(self):
+        self.windows = []
+
+    def encode(self, masked):
+        return F.avg_pool2d(masked, 16)
+
+    def flows(self, masked):
+        none = masked.new_zeros(masked.shape[0], masked.shape[1] - 1, 1)
+        return none, none
+
+    def complete(self, features, to_next, to_previous, decoded):
+        local = to_next.shape[1] + 1
+        self.windows.append((local, features.shape[1] - local))
+        mean = F.interpolate(features.mean(dim=1), scale_factor=16)
+        return mean[:, None].expand(-1, local, -1, -1, -1)[:, decoded]
+
+
+def test_any_network_with_the_parts_gets_windows_references_region_and_blending():
+    network, frames = Averages(), noise_with_holes([30])
+    settings = {"neighbor_stride": 2, "reference_stride": 3, "max_references": 2, "lookahead": 6}
+    out = list(NOFEraser(network, **settings)(iter(frames)))
+    assert [frame.index for frame in out] == list(range(30))
+    for new, old in zip(out, frames, strict=True):
+        assert torch.equal(new.image[:, ~old.mask], old.image[:, ~old.mask])
+        assert not old.mask.any() or not torch.equal(new.image[:, old.mask], old.image[:, old.mask])
+    assert {local for local, _ in network.windows} == {3, 5, 4}  # the first window, those within, the last
+    assert max(references for _, references in network.windows) == 2
+    with pytest.raises(
+        UsageError, match="model must be a OnlineFillingNetwork; got a Averages, which lacks complete_n"
+    ):
+        NOFEraser(network, preset="live")
 
 
 def test_what_does_not_fit_is_refused():

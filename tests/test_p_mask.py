@@ -3,13 +3,14 @@
 import gc
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 from clips import rolling
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_ins import shared_samwise, small_p_mask, small_samwise, spell
+from stand_ins import TEXT, shared_samwise, small_p_mask, small_samwise, spell
 from torch import nn
 
 import peanut
@@ -20,6 +21,7 @@ pytest.importorskip("transformers")
 from peanut.networks.cmt_adapter import Attention
 from peanut.networks.samwise import SAMWISE, MemoryBank, corrected
 from peanut.stages.p_mask import fitted, prepared
+from peanut.weights import convert
 from peanut.weights.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +47,7 @@ def test_the_bank_holds_what_attention_can_use_and_nothing_else():
     bank, prompt = MemoryBank(), NETWORK.prompt(torch.tensor(spell("a dog")[0]))
     frame = prepared(rolling((1,))[0].image, (189, 252), 256)[None]
     with torch.inference_mode():
-        seen = NETWORK.encode(NETWORK.encode_stem(frame), prompt)
+        seen = NETWORK.encode(NETWORK.encode_stem(frame), prompt, bank)
         for number in range(25):
             NETWORK.step(seen, bank)
             assert len(bank.spatial) == min(number + 1, 6)
@@ -101,8 +103,8 @@ def test_several_prompts_are_their_union_and_but_not_is_taken_out():
 def test_an_object_that_is_not_visible_gives_empty_masks_and_the_run_says_so(caplog):
     unseen = small_samwise(score=-50.0)
     with torch.inference_mode():
-        seen = unseen.encode(unseen.encode_stem(torch.zeros(1, 3, 256, 256)), unseen.prompt(torch.tensor([0, 5, 2])))
-        out = unseen.step(seen, MemoryBank())
+        stem, bank = unseen.encode_stem(torch.zeros(1, 3, 256, 256)), MemoryBank()
+        out = unseen.step(unseen.encode(stem, unseen.prompt(torch.tensor([0, 5, 2])), bank), bank)
     assert (out.low_resolution == -1024).all()
     assert torch.equal(out.pointer, unseen.sam.no_obj_ptr)
     frames = list(small_p_mask("a dog", model=unseen)(iter(rolling((3,)))))
@@ -115,9 +117,8 @@ def test_what_is_learnt_is_what_samwise_adds():
     before = {name: x.clone() for name, x in network.state_dict().items()}
     learns = [x for x in network.parameters() if x.requires_grad]
     optimiser = torch.optim.SGD(learns, lr=0.1)
-    prompt, bank = network.prompt(torch.tensor(spell("a dog")[0])), MemoryBank()
-    seen = network.encode(network.encode_stem(torch.rand(2, 3, 256, 256)), prompt)
-    network.decision_window = 0
+    prompt, bank = network.prompt(torch.tensor(spell("a dog")[0])), MemoryBank(decision_window=0)
+    seen = network.encode(network.encode_stem(torch.rand(2, 3, 256, 256)), prompt, bank)
     outs = [network.step(seen.frame(n), bank) for n in (0, 1)]
     loss = sum(out.logits.sigmoid().mean() for out in outs) + outs[1].decision.square().sum()
     loss.backward()
@@ -163,12 +164,125 @@ def test_the_three_corrections():
     assert corrected(remembered, alone, "reweight").tolist() == [1, 40, 20]
 
 
-def test_a_motion_prompt_is_used_where_the_checkpoint_has_one():
-    network = small_samwise(motion_prompt=True)
+def confidences(frames):
+    return torch.stack([frame.layers["confidence"] for frame in frames])
+
+
+def test_a_motion_prompt_is_used_where_the_checkpoint_has_one_and_refused_elsewhere():
+    network, one = small_samwise(motion_prompt=True), rolling((1,))
     assert "sam.sam_prompt_encoder.project_motion_prompts.layers.0.weight" in network.state_dict()
-    (without,) = small_p_mask("a dog runs", model=network)(iter(rolling((1,))))
-    (told,) = small_p_mask("a dog runs", model=network, verbs=["runs"])(iter(rolling((1,))))
-    assert not torch.equal(without.layers["confidence"], told.layers["confidence"])
+    without = confidences(small_p_mask("a dog runs", model=network)(iter(one)))
+    told = confidences(small_p_mask("a dog runs", model=network, verbs=["runs", "flies"])(iter(one)))
+    assert not torch.equal(without, told)
+    for verbs in ("auto", lambda text: [text.split()[-1]]):
+        assert torch.equal(confidences(small_p_mask("a dog runs", model=network, verbs=verbs)(iter(one))), told)
+    with pytest.raises(UsageError, match="verbs= is for checkpoints with a projection of motion prompts"):
+        small_p_mask("a dog runs", verbs="auto")
+    with pytest.raises(UsageError, match="verbs are a list of words, a function or 'auto', got 'runs'"):
+        small_p_mask("a dog runs", model=network, verbs="runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [{"motion_prompt": True}, {"object_score": False}])
+def test_optional_parts_of_a_checkpoint_decide_what_network_it_is(parts, tmp_path):
+    network = small_samwise(**parts)
+    expected = {name: x.shape for name, x in small_samwise().state_dict().items()}
+    tensors = convert("SAMWISE", {"model": network.state_dict()}, expected)
+    assert tensors.keys() == network.state_dict().keys()  # nothing of it is dropped, nothing else asked for
+    again = SAMWISE.like(tensors, image_size=256, **TEXT)
+    again.load_state_dict(tensors)
+    torch.testing.assert_close(
+        confidences(small_p_mask("a dog", model=again)(iter(rolling((2,))))),
+        confidences(small_p_mask("a dog", model=network)(iter(rolling((2,))))),
+    )
+    del tensors["conditional_memory_encoder.decision_token.weight"]
+    with pytest.raises(UsageError, match=r"1 missing: conditional_memory_encoder.decision_token.weight"):
+        convert("SAMWISE", tensors, expected)
+
+
+@pytest.mark.slow
+def test_clips_of_one_with_remembered_tokens_begin_as_clips_do_and_see_time():
+    frames = rolling((3,))
+    plain, live, clips = (
+        confidences(small_p_mask("a dog", **settings)(iter(frames)))
+        for settings in ({"clip": 1}, {"preset": "live"}, {"clip": 3})
+    )
+    assert torch.equal(live[0], plain[0])  # of one frame there is no past
+    assert not torch.equal(live[1], plain[1])
+    assert not torch.equal(live[2], clips[2])  # not the published result: earlier frames do not learn from later ones
+    network, last = NETWORK, torch.stack([prepared(frame.image, (189, 252), 256) for frame in frames])
+    prompt, bank = network.prompt(torch.tensor(spell("a dog")[0])), MemoryBank(tokens=7)
+    with torch.inference_mode():
+        whole = network.encode(network.encode_stem(last), prompt, MemoryBank())
+        for one in last:
+            seen = network.encode(network.encode_stem(one[None]), prompt, bank)
+    first = seen.adapted[0][0][0]
+    torch.testing.assert_close(first, whole.adapted[0][0][2], rtol=1e-4, atol=1e-4)  # the first adapter's is the clip's
+    assert [len(tokens) for tokens in bank.adapters] == [3, 3, 3]
+
+
+def test_independent_clips_forget_what_was_followed():
+    frames = rolling((4,))
+    independent = confidences(small_p_mask("a dog", clip=2, clips="independent")(iter(frames)))
+    alone = confidences(small_p_mask("a dog", clip=2)(iter(frames[2:])))
+    connected = confidences(small_p_mask("a dog", clip=2)(iter(frames)))
+    assert torch.equal(independent[2:], alone)
+    assert torch.equal(independent[:2], connected[:2])
+    assert not torch.equal(independent[2:], connected[2:])
+
+
+@pytest.mark.slow
+def test_a_switch_is_shown_told_and_changes_what_is_remembered(caplog):
+    network, frames = small_samwise(), rolling((7,))
+    with torch.no_grad():
+        network.conditional_memory_encoder.decision_class_head.bias.copy_(torch.tensor([-9.0, 9.0]))
+    run = (peanut.Pipeline() | small_p_mask("a dog", model=network, decision_window=2))(frames)
+    with caplog.at_level(logging.INFO):
+        out = list(run)
+    scores = [int(frame.layers["another_object"].unique()) for frame in out]
+    assert [score > 127 for score in scores] == [False, False, False, True, True, True, True]
+    assert [n for n in range(7) if f"'a dog' is another object from frame {n} on" in caplog.text] == [3, 4, 5, 6]
+    (doubt,) = run.statistics.doubts
+    assert (doubt.first, doubt.last, doubt.frames) == (3, 6, 4)
+    never, averaged = (
+        confidences(small_p_mask("a dog", model=network, decision_window=2, correction=correction)(iter(frames)))
+        for correction in (None, "avg")
+    )
+    assert torch.equal(never[:4], confidences(out)[:4])  # a switch leaves the mask of its own frame alone
+    assert not torch.equal(never[4:], confidences(out)[4:])
+    assert not torch.equal(never[4:], averaged[4:])
+
+
+class Bright:
+    """What is brighter than all before it; not a module, and without any weights."""
+
+    image_size, takes_verbs = 64, False
+
+    def memory(self, **settings):
+        return [settings]
+
+    def prompt(self, ids, verbs):
+        return len(ids)
+
+    def encode_stem(self, frames):
+        return frames.mean(dim=1, keepdim=True)
+
+    def encode(self, stem, prompt, memory):
+        return SimpleNamespace(frame=lambda number: stem[number : number + 1])
+
+    def step(self, seen, memory):
+        memory.append(max([float(seen.amax()), *memory[1:]]))
+        return SimpleNamespace(logits=seen - memory[-1] + 0.5, another=None)
+
+
+def test_any_network_with_the_parts_gets_clips_memory_and_prompts():
+    frames = rolling((2, 2))
+    out = list(peanut.PMask("x", "y", but_not="z", model=Bright(), clip=2, tokenizer=spell, device="cpu")(iter(frames)))
+    assert [frame.index for frame in out] == [0, 1, 2, 3]
+    assert not any(frame.mask.any() for frame in out)  # what all three mean is taken out
+    assert out[0].layers["object: x"].any()
+    with pytest.raises(UsageError, match="model must be a TextMaskNetwork; got a Linear, which lacks encode, "):
+        peanut.PMask("x", model=nn.Linear(1, 1), tokenizer=spell)
 
 
 def test_frames_lie_in_the_square_as_published():

@@ -32,8 +32,7 @@ def published(case, tensors):
     if case.startswith("e2fgvi"):
         tables = {f"transformer.{n}.attn.valid_ind_rolled": torch.zeros(4) for n in range(8)}
         return "E2", {"update_spynet.std": torch.zeros(1, 3, 1, 1), **tables, **tensors}
-    extra = {"sam.total_ops": torch.zeros(1), "sam.project_motion_prompts.0.weight": torch.zeros(1)}
-    whole = {f"module.{name}": tensor for name, tensor in {**tensors, **extra}.items()}
+    whole = {f"module.{name}": tensor for name, tensor in {**tensors, "sam.total_ops": torch.zeros(1)}.items()}
     return "SAMWISE", {"model": whole, "epoch": 3, "args": None}
 
 

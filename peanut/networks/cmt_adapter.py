@@ -4,6 +4,7 @@ It sits between the stages of two frozen encoders and adds to both.
 """
 
 import math
+from collections import deque
 
 import torch
 import torch.nn.functional as F
@@ -79,8 +80,9 @@ class SelectiveAttention(nn.Module):
         self.self_attn = Attention()
         self.linear = nn.Linear(WIDTH, WIDTH)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.self_attn(x, x, x))
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        """x: b n d, the tokens that ask. seen: b m d, those of all frames, theirs too."""
+        return self.linear(self.self_attn(x, seen, seen))
 
 
 class Adapter(nn.Module):
@@ -103,15 +105,19 @@ class Adapter(nn.Module):
         self.ca_V2T, self.ca_T2V = Cross(), Cross()
         self.norm_pre_HSA = nn.LayerNorm(WIDTH)
 
-    def forward(self, visual: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, visual: Tensor, text: Tensor, past: deque[Tensor]) -> tuple[Tensor, Tensor]:
+        """past: tokens of the frames before, 256 h w each, which the given ones join; as published there are none."""
         v = self.proj_vis_down(rearrange(visual, "t h w c -> t c h w"))
         words = self.proj_text_down(text)
-        _, _, h, w = v.shape
-        mean = rearrange(v.mean(dim=0, keepdim=True), "t c h w -> t (h w) c")  # one attention to the mean of the frames
-        seen = rearrange(v + self._select(v), "t c h w -> t (h w) c")
-        seen = seen * self._of_text(seen, words)
+        t, _, h, w = v.shape
+        seen = torch.cat([torch.stack([*past]), v]) if past else v
+        mean = rearrange(seen.mean(dim=0, keepdim=True), "t c h w -> t (h w) c")  # attention to the mean of the frames
+        asking = rearrange(v + self._select(seen, t), "t c h w -> t (h w) c")
+        asking = asking * self._of_text(asking, words)
         words = words * self.ca_T2V.multihead_attn.of_few_queries(words, mean)
-        up = self.proj_vis_up(rearrange(seen, "t (h w) c -> t c h w", h=h, w=w))
+        up = self.proj_vis_up(rearrange(asking, "t (h w) c -> t c h w", h=h, w=w))
+        if past.maxlen:
+            past.extend(v.clone().unbind()[-past.maxlen :])
         return rearrange(up, "t c h w -> t h w c"), self.proj_text_up(words)
 
     def _of_text(self, seen: Tensor, words: Tensor) -> Tensor:
@@ -120,13 +126,15 @@ class Adapter(nn.Module):
             return attention.of_few_keys(seen, words)
         return attention(seen, words.expand(len(seen), -1, -1), words.expand(len(seen), -1, -1))
 
-    def _select(self, v: Tensor) -> Tensor:
-        t, _, h, _ = v.shape
+    def _select(self, seen: Tensor, last: int) -> Tensor:
+        """What the last frames' tokens gather from those of all at the same cell."""
+        t, _, h, _ = seen.shape
         cells = {"p": self.patch, "q": self.patch, "h": h // self.patch}
-        tokens = rearrange(v, "t c (h p) (w q) -> (h w) t (p q) c", p=self.patch, q=self.patch)
-        coded = tokens + time_code(t, v)[:, None] + self.spatial_pos_embed[0, 0]
-        out = self.hsa(self.norm_pre_HSA(coded.flatten(1, 2)))
-        return rearrange(out, "(h w) (t p q) c -> t c (h p) (w q)", t=t, **cells)
+        tokens = rearrange(seen, "t c (h p) (w q) -> (h w) t (p q) c", p=self.patch, q=self.patch)
+        coded = tokens + time_code(t, seen)[:, None] + self.spatial_pos_embed[0, 0]
+        normed = self.norm_pre_HSA(coded.flatten(1, 2))
+        out = self.hsa(normed[:, -last * self.patch**2 :], normed)
+        return rearrange(out, "(h w) (t p q) c -> t c (h p) (w q)", t=last, **cells)
 
 
 def time_code(frames: int, like: Tensor) -> Tensor:

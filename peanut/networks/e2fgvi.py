@@ -4,7 +4,7 @@ One class for both: E2FGVI adds a learned map of fixed size in its soft composit
 any size. Module names are those of the published checkpoints, so that these load strictly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from peanut.networks.alignment import SecondOrderAlignment
+from peanut.networks.e2fgvi_online import Remembered, complete_newest
 from peanut.networks.focal_transformer import KERNEL, Block, SoftComposition, SoftSplit
 from peanut.networks.spynet import SPyNet
 from peanut.ops.convolution import Chain, convolve
@@ -130,6 +131,8 @@ class E2FGVI(nn.Module):
     fixed_size: (h, w) of the frames for E2FGVI (240, 432); None for E2FGVI-HQ, which takes any multiple of 60 x 108.
     """
 
+    multiple = MULTIPLE
+
     def __init__(
         self,
         fixed_size: tuple[int, int] | None = None,
@@ -181,8 +184,9 @@ class E2FGVI(nn.Module):
             raise ValueError(f"sides must be multiples of {MULTIPLE[1]}x{MULTIPLE[0]}, got {w}x{h}.")
 
     def encode(self, masked: Tensor) -> Tensor:
-        """b 3 h w in [-1, 1], holes 0 -> b c h/4 w/4."""
-        out: Tensor = self.encoder(masked)
+        """b 3 h w in [-1, 1], holes 0, any float type -> b c h/4 w/4, type of the weights."""
+        weight = next(self.encoder.parameters())
+        out: Tensor = self.encoder(masked.to(weight.dtype).contiguous(memory_format=torch.channels_last))
         return out
 
     def flows(self, masked: Tensor) -> tuple[Tensor, Tensor]:
@@ -204,6 +208,12 @@ class E2FGVI(nn.Module):
         propagated = self.feat_prop_module(features[:, :local], flow_to_next, flow_to_previous)
         features = torch.cat([propagated, features[:, local:]], dim=1)
         return self.decode(features[:, decoded], self.tokens(features, decoded))
+
+    def complete_newest(
+        self, feature: Tensor, flow: Tensor | None, before: Sequence[Remembered], others: Sequence[Remembered]
+    ) -> tuple[Tensor, Remembered]:
+        """One new frame completed from what is remembered of earlier ones: `e2fgvi_online.complete_newest`."""
+        return complete_newest(self, feature, flow, before, others)
 
     def tokens(self, features: Tensor, decoded: slice) -> Tensor:
         """Soft split and transformer: b t c h w -> b t m n d; the last block runs for the frames `decoded` alone."""

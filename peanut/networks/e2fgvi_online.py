@@ -6,13 +6,16 @@ flows backward in time.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import torch
 from torch import Tensor
 
-from peanut.networks.e2fgvi import E2FGVI
 from peanut.networks.focal_transformer import Memory
+
+if TYPE_CHECKING:
+    from peanut.networks.e2fgvi import E2FGVI
 
 
 @attrs.frozen(eq=False)
@@ -28,7 +31,7 @@ class Remembered:
 
 
 def complete_newest(
-    network: E2FGVI, feature: Tensor, flow: Tensor | None, before: Sequence[Remembered], others: Sequence[Remembered]
+    network: "E2FGVI", feature: Tensor, flow: Tensor | None, before: Sequence[Remembered], others: Sequence[Remembered]
 ) -> tuple[Tensor, Remembered]:
     """The newest frame completed, b 3 h w in [-1, 1], and what to remember it by.
 

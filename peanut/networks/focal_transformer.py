@@ -67,6 +67,7 @@ def to_patches(tokens: Tensor, linear: Any, size: tuple[int, int]) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept serves training as well
 def window_tokens(m: int, n: int) -> Tensor:
     """Which tokens of an m x n grid each window sees: its own 45, and 30 of each of the four grids rolled around it.
 
@@ -85,6 +86,7 @@ def window_tokens(m: int, n: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept serves training as well
 def pooled_tokens(m: int, n: int) -> tuple[Tensor, Tensor]:
     """Which pooled tokens (one a window) lie around each window: (windows, k), and which of them exist (the rest pads).
 
@@ -178,6 +180,7 @@ class FusionFeedForward(nn.Module):
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept serves training as well
 def overlaps(size: tuple[int, int]) -> Tensor:
     """How many patches cover each pixel of a feature: 1 1 h w."""
     ones = F.unfold(torch.ones(1, 1, *size), KERNEL, stride=STRIDE, padding=PADDING)

@@ -23,13 +23,19 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def build(
-    size: str, version: str = "2", image_size: int = 1024, predictor: bool = False, video: bool = False
+    size: str,
+    version: str = "2",
+    image_size: int = 1024,
+    predictor: bool = False,
+    video: bool = False,
+    object_score: bool = True,
 ) -> nn.Module:
     """SAM 2 without weights: `SAM2Base`, for inference.
 
     size: "t", "s", "b+" or "l". version: "2" (2024-07-29) or "2.1". image_size: side of the square it sees, pixels.
     predictor: with the video predictor's own settings (masks fall back to others by stability; memories of prompted
-    frames are binarised). video: as the class `SAM2VideoPredictor`, which drives itself.
+    frames are binarised). video: as the class `SAM2VideoPredictor`, which drives itself. object_score: with the parts
+    that tell whether the object is visible.
     Raises UsageError if the package is not installed.
     """
     try:
@@ -44,6 +50,10 @@ def build(
         overrides.append("++model._target_=sam2.sam2_video_predictor.SAM2VideoPredictor")
     if predictor:
         overrides.append("++model.binarize_mask_from_pts_for_mem_enc=true")
+    if not object_score:
+        overrides += [
+            f"++model.{part}=false" for part in ("pred_obj_scores", "pred_obj_scores_mlp", "fixed_no_obj_ptr")
+        ]
     config = f"configs/sam{version}/sam{version}_hiera_{size}.yaml"
     with torch.device("cpu"):  # its parts ask for values, which a device without memory does not have
         sam: nn.Module = build_sam2(
@@ -77,6 +87,15 @@ def lighten(sam: Any) -> None:
         attention.out_proj.register_forward_pre_hook(partial(_project, attention.v_proj))
     neck = sam.image_encoder.neck
     neck.position_encoding.forward = partial(_of_one, neck.position_encoding.forward)
+    for part in sam.modules():
+        if hasattr(part, "freqs_cis"):
+            part.register_forward_pre_hook(_own_codes)
+
+
+def _own_codes(attention: Any, _: Any) -> None:
+    """Rotary codes that were kept under inference mode are copied when something is to be learnt."""
+    if attention.freqs_cis.is_inference() and not torch.is_inference_mode_enabled():
+        attention.freqs_cis = attention.freqs_cis.clone()
 
 
 def _of_one(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ PATCHES = (8, 4, 2)
 TEXT_LAYERS = (4, 8, 12)
 """After how many layers of the text encoder the adapters stand; in the trunk after stages 2, 3 and 4."""
 Correction = Literal["reweight", "avg", "all_mask"]
+"""What is remembered after a switch: `corrected` says how each is computed."""
 
 
 @attrs.frozen(eq=False)
@@ -71,22 +72,47 @@ class Prediction:
     decision: Tensor | None = None
     """Logits (same object, another object): 1 2; None where the memory encoder was not consulted."""
 
+    @property
+    def another(self) -> float | None:
+        """How sure it is that another object is seen than is remembered, 0 to 1; above a half the memory switches."""
+        return None if self.decision is None else float(self.decision.float().softmax(dim=-1)[0, 1])
+
 
 @attrs.define(eq=False)
 class MemoryBank:
-    """What is remembered of one object: what memory attention can use, and nothing else."""
+    """What is remembered of one object: what attention can use, and nothing else.
 
-    spatial: deque[tuple[Tensor, Tensor]] = attrs.field(factory=lambda: deque(maxlen=6))
+    tokens: frames of which each adapter keeps its visual tokens for the frames after them (live); 0 is as published.
+    decision_window: frames before the conditional memory encoder is first consulted, and, less one, between switches.
+    correction: what it changes; None: it is never consulted.
+    """
+
+    tokens: int = 0
+    decision_window: int = 4
+    correction: Correction | None = "reweight"
+    spatial: deque[tuple[Tensor, Tensor]] = attrs.field(init=False, factory=lambda: deque(maxlen=6))
     """Spatial memories and their positions, the newest last: (h w) 1 64 each."""
-    pointers: deque[Tensor] = attrs.field(factory=lambda: deque(maxlen=15))
+    pointers: deque[Tensor] = attrs.field(init=False, factory=lambda: deque(maxlen=15))
     """Object pointers, the newest last: 1 256."""
-    frames: int = 0
+    adapters: tuple[deque[Tensor], ...] = attrs.field(init=False)
+    """For each adapter its visual tokens of the last frames, the newest last: 256 h w each."""
+    frames: int = attrs.field(init=False, default=0)
     """Frames seen."""
-    last_switch: int = 0
+    last_switch: int = attrs.field(init=False, default=0)
+
+    @adapters.default
+    def _none_yet(self) -> tuple[deque[Tensor], ...]:
+        return tuple(deque(maxlen=self.tokens) for _ in PATCHES)
 
     def __len__(self) -> int:
         """Tensors held."""
-        return 2 * len(self.spatial) + len(self.pointers)
+        return 2 * len(self.spatial) + len(self.pointers) + sum(map(len, self.adapters))
+
+    @property
+    def consults(self) -> bool:
+        """Whether the next frame asks the conditional memory encoder."""
+        rested = self.frames - self.last_switch >= self.decision_window - 1
+        return self.correction is not None and self.frames > self.decision_window and rested
 
 
 class ConditionalMemoryEncoder(nn.Module):
@@ -126,19 +152,17 @@ class SAMWISE(nn.Module):
         self,
         size: str = "b+",
         image_size: int = 1024,
-        decision_window: int = 4,
-        correction: Correction = "reweight",
         motion_prompt: bool = False,
+        object_score: bool = True,
         **text: int,
     ) -> None:
         super().__init__()
         from sam2.modeling.sam2_utils import MLP
 
-        sam: Any = build(size, image_size=image_size)
+        sam: Any = build(size, image_size=image_size, object_score=object_score)
         lighten(sam)
         self.sam = sam
         self.text_encoder = TextEncoder(**text)
-        self.decision_window, self.correction = decision_window, correction
         trunk, states = sam.image_encoder.trunk, self.text_encoder.roberta.config.hidden_size
         widths = trunk.channel_list[::-1][1:]
         self.cmt_adapters = nn.ModuleList(Adapter(*pair) for pair in zip(widths, [states] * 3, PATCHES, strict=True))
@@ -153,14 +177,19 @@ class SAMWISE(nn.Module):
     @classmethod
     def like(cls, weights: Mapping[str, Tensor], **more: Any) -> "SAMWISE":
         """The network that a checkpoint's tensors fit, not loaded yet."""
-        return cls(
-            size_of(weights, "sam."), motion_prompt=any("project_motion_prompts" in name for name in weights), **more
-        )
+        motion_prompt = any("project_motion_prompts" in name for name in weights)
+        object_score = "sam.sam_mask_decoder.obj_score_token.weight" in weights
+        return cls(size_of(weights, "sam."), motion_prompt=motion_prompt, object_score=object_score, **more)
 
     @property
     def image_size(self) -> int:
         """Side of the square it sees, in pixels."""
         return int(self.sam.image_size)
+
+    @property
+    def takes_verbs(self) -> bool:
+        """Whether its checkpoint has the projection of motion prompts."""
+        return self.sam.sam_prompt_encoder.project_motion_prompts is not None
 
     def freeze(self) -> "SAMWISE":
         """Leave only what SAMWISE adds to learn: adapters, the prompt's projections, the memory's decision."""
@@ -180,7 +209,11 @@ class SAMWISE(nn.Module):
         x = x + trunk._get_pos_embed(x.shape[1:3])
         return self._stages(x, [0, 1])
 
-    def encode(self, stem: list[Tensor], prompt: TextPrompt) -> Clip:
+    def memory(self, **settings: Any) -> MemoryBank:
+        """An empty memory of one object; settings are those of `MemoryBank`."""
+        return MemoryBank(**settings)
+
+    def encode(self, stem: list[Tensor], prompt: TextPrompt, bank: MemoryBank) -> Clip:
         """The rest of both encoders, adapters between their stages."""
         stages, x, text, done, adapted = [stem[0]], stem[1], prompt.state, TEXT_LAYERS[0], []
         for number, adapter in enumerate(self.cmt_adapters):
@@ -188,7 +221,7 @@ class SAMWISE(nn.Module):
                 (x,) = self._stages(x, [number + 1])
                 text = self.text_encoder.run(text, done, TEXT_LAYERS[number])
                 done = TEXT_LAYERS[number]
-            more = adapter(x, text)
+            more = adapter(x, text, bank.adapters[number])
             x, text = x + more[0], text + more[1]
             stages.append(x)
             adapted.append(more)
@@ -199,12 +232,12 @@ class SAMWISE(nn.Module):
         """One frame (of a clip of one) under the memory, which then holds it too."""
         out = self._decode(seen, self._remembering(seen, bank))
         remembered, number = out.logits, bank.frames
-        if number > self.decision_window and number - bank.last_switch >= self.decision_window - 1:
+        if bank.consults:
             alone = self._decode(seen, seen.levels[-1] + self._no_memory)
             decision = self.conditional_memory_encoder(out.pointer, alone.early_pointer)
             out = attrs.evolve(out, decision=decision)
             if decision.argmax() == 1:
-                remembered, bank.last_switch = corrected(remembered, alone.logits, self.correction), number
+                remembered, bank.last_switch = corrected(remembered, alone.logits, bank.correction), number
         memory, positions = self.sam._encode_new_memory(
             [sequence(seen.levels[-1])], [seen.levels[-1].shape[-2:]], remembered, out.score, is_mask_from_pts=False
         )
@@ -271,10 +304,11 @@ class SAMWISE(nn.Module):
         return torch.cat([sparse, self._now.tokens.to(sparse.dtype)], dim=1), dense
 
     def _keep_early_pointer(self, _: nn.Module, __: Any, out: tuple[Tensor, Tensor]) -> None:
-        self._now.early_pointer = out[0][:, 2]  # behind the tokens of the object's score and of the quality
+        first_mask = 1 + self.sam.pred_obj_scores  # behind the tokens of the object's score, if any, and of the quality
+        self._now.early_pointer = out[0][:, first_mask]
 
 
-def corrected(remembered: Tensor, alone: Tensor, correction: Correction) -> Tensor:
+def corrected(remembered: Tensor, alone: Tensor, correction: Correction | None) -> Tensor:
     """What is encoded into memory when another object is seen than is remembered: mask logits, 1 1 h w."""
     if correction == "all_mask":
         return alone

@@ -1,12 +1,13 @@
 """NOF-Eraser: removing what is masked with E2FGVI (Li et al., CVPR 2022), streaming."""
 
 import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import torch
@@ -18,8 +19,7 @@ from peanut.doubts import MASKED_THROUGHOUT, TOLD, Doubts
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.frame_stream import FrameStream
-from peanut.networks.e2fgvi import E2FGVI, MULTIPLE
-from peanut.networks.e2fgvi_online import Remembered, complete_newest
+from peanut.networks.plugs import FillingNetwork, OnlineFillingNetwork
 from peanut.pipeline import Stage
 from peanut.validators import at_least, flag, from_preset, mask_of, one_of
 from peanut.vision.inpainting import fill_smooth
@@ -29,6 +29,8 @@ from peanut.windows.region import Region, full_region, region_around
 
 log = logging.getLogger("peanut")
 
+SMALLEST = 60 * 108
+"""The least area that a region may be reduced to."""
 MARGIN = 48
 """Pixels of the known image around the masks that a region takes in, at least."""
 
@@ -67,7 +69,7 @@ class _WindowFrame:
     feature: Tensor | None = None
     flows: tuple[Tensor, Tensor] | None = None
     """To the next frame and back, 2 h/4 w/4."""
-    remembered: Remembered | None = None
+    remembered: Any = None
     """Live: what later frames see of it."""
     never_shown: float = 0.0
     """The share of its hole that is masked in every frame that it was computed from."""
@@ -91,8 +93,9 @@ class _WindowFrame:
 class NOFEraser(Stage):
     """Fill what is masked with E2FGVI: flow-guided propagation from neighbors, attention to frames far away.
 
-    model: a name in the table of weights, or a network. preset: "quality", "balanced", "fast" or "live": the values of
-        what is not given below.
+    model: a name in the table of weights, a path, or a network: E2FGVI, or any other with the parts of a
+        `peanut.networks.plugs.FillingNetwork`, which gets the same windows, references, regions and blending.
+    preset: "quality", "balanced", "fast" or "live": the values of what is not given below.
     neighbor_stride: reach of a window to both sides, in frames. overlap: windows stand that many frames apart, so that
         most frames are computed twice or more and blended, as published; False: side by side.
     reference_stride: every how many frames of the shot one is a non-local reference.
@@ -116,7 +119,7 @@ class NOFEraser(Stage):
     that do not fit.
     """
 
-    model: str | Path | E2FGVI = "e2fgvi-hq"
+    model: str | Path | FillingNetwork = "e2fgvi-hq"
     preset: Literal["quality", "balanced", "fast", "live"] = attrs.field(default="balanced", validator=one_of(*PRESETS))
     neighbor_stride: int = from_preset(PRESETS, "neighbor_stride", at_least(1))
     overlap: bool = from_preset(PRESETS, "overlap", flag)
@@ -125,18 +128,21 @@ class NOFEraser(Stage):
     lookahead: int = from_preset(PRESETS, "lookahead", at_least(0))
     remember: bool = from_preset(PRESETS, "remember", flag)
     region: Literal["auto", "full"] = attrs.field(default="auto", validator=one_of("auto", "full"))
-    max_pixels: int = from_preset(PRESETS, "max_pixels", at_least(MULTIPLE[0] * MULTIPLE[1]))
+    max_pixels: int = from_preset(PRESETS, "max_pixels", at_least(SMALLEST))
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
-    _network: E2FGVI = attrs.field(init=False, repr=False)
+    _network: FillingNetwork = attrs.field(init=False, repr=False)
+    _device: torch.device = attrs.field(init=False, repr=False)
     needs_masks = True
 
     def __attrs_post_init__(self) -> None:
         if self.remember and self.lookahead:
             raise UsageError(f"NOFEraser: remember=True sees no later frame, got lookahead={self.lookahead}.")
         device = pick_device(self.device)
-        dtype = pick_dtype(self.dtype, device)
-        object.__setattr__(self, "_network", resolve("NOFEraser", self.model, E2FGVI, device=device, dtype=dtype))
+        kind: Any = OnlineFillingNetwork if self.remember else FillingNetwork
+        network = resolve("NOFEraser", self.model, kind, device=device, dtype=pick_dtype(self.dtype, device))
+        object.__setattr__(self, "_network", network)
+        object.__setattr__(self, "_device", device)
 
     @property
     def latency(self) -> int:
@@ -155,7 +161,7 @@ class NOFEraser(Stage):
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
-        run = _Run(self, self._network, frames.doubts)
+        run = _Run(self, frames.doubts)
         for _, shot in groupby(frames, key=attrgetter("shot")):
             items = (run.take(frame, number) for number, frame in enumerate(shot))
             yield from run.in_windows(items) if self.lookahead else run.live(items)
@@ -164,10 +170,10 @@ class NOFEraser(Stage):
 class _Run:
     """What one run knows."""
 
-    def __init__(self, settings: NOFEraser, network: E2FGVI, doubts: Doubts) -> None:
-        self.settings, self.network = settings, network
+    def __init__(self, settings: NOFEraser, doubts: Doubts) -> None:
+        self.settings, self.device = settings, settings._device
+        self.network = settings._network
         self.references: References[_WindowFrame] = References(settings.reference_stride, settings.max_references)
-        self.device = next(network.parameters()).device
         self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
         self.covered, self.doubts = Covered("NOFEraser"), doubts
 
@@ -241,10 +247,10 @@ class _Run:
         self._find_flows(local)
         features = torch.stack([_there(item.feature) for item in (*local, *references)])[None]
         pairs = [_there_both(item.flows) for item in local[:-1]]
-        none = features.new_zeros(0, 2, *features.shape[-2:], dtype=torch.float32)
-        to_next, to_previous = (
-            torch.stack([pair[way] for pair in pairs])[None] if pairs else none[None] for way in (0, 1)
-        )
+        if pairs:
+            to_next, to_previous = (torch.stack([pair[way] for pair in pairs])[None] for way in (0, 1))
+        else:  # of one frame a network says itself what no flow looks like
+            to_next, to_previous = self.network.flows(_there(local[0].masked)[None, None])
         decoded = slice(0 if self.settings.lookahead else len(local) - 1, len(local))
         return self.network.complete(features, to_next, to_previous, decoded)[0].float().cpu()
 
@@ -269,12 +275,14 @@ class _Run:
             flow = _there_both(before[-1].flows)[1][None]
         seen = [one.remembered for one in earlier if one.remembered is not None]
         near = [one.remembered for one in before if one.remembered is not None] if flow is not None else []
-        picture, item.remembered = complete_newest(self.network, _there(item.feature)[None], flow, near, seen)
+        network: Any = self.network  # checked when the stage was built
+        picture: Tensor
+        picture, item.remembered = network.complete_newest(_there(item.feature)[None], flow, near, seen)
         return picture
 
     def _make_do(self, items: list[_WindowFrame], references: int) -> bool:
         """Ask for less memory from here on; False if there is nothing left to give up."""
-        region, smallest = items[0].region, MULTIPLE[0] * MULTIPLE[1]
+        region, smallest = items[0].region, math.prod(self.network.multiple)
         area = self.max_pixels if region is None else min(self.max_pixels, region.size[0] * region.size[1])
         if self.settings.region == "auto" and self.network.fixed_size is None and area > smallest:
             self.max_pixels = max(smallest, area // 2)
@@ -294,7 +302,7 @@ class _Run:
     def _region_for(self, local: list[_WindowFrame]) -> Region:
         """The region of a window: that of the window before for as long as the masks stay in it."""
         size = local[0].frame.size
-        multiple = self.network.fixed_size or MULTIPLE
+        multiple = self.network.fixed_size or self.network.multiple
         if self.settings.region == "full" or self.network.fixed_size is not None:
             whole = full_region(size, multiple)
             return whole if self.network.fixed_size is None else attrs.evolve(whole, size=self.network.fixed_size)
@@ -307,15 +315,13 @@ class _Run:
     def _encode(self, items: list[_WindowFrame], region: Region) -> None:
         """Encode those frames whose features of this region are not there yet."""
         missing = [item for item in items if item.region != region or item.feature is None]
-        weight = next(self.network.encoder.parameters())
         for item in missing:
             item.forget()
             item.region = region
             known = (item.frame.image.float() / 127.5 - 1) * ~item.mask
-            item.masked = region.cut(known).to(weight.device)
+            item.masked = region.cut(known).to(self.device)
         if missing:
-            masked = torch.stack([_there(item.masked) for item in missing])
-            encoded = self.network.encode(masked.to(weight.dtype).contiguous(memory_format=torch.channels_last))
+            encoded = self.network.encode(torch.stack([_there(item.masked) for item in missing]))
             for item, feature in zip(missing, encoded, strict=True):
                 item.feature = feature
 

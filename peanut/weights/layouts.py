@@ -11,7 +11,7 @@ from torch import Tensor
 from peanut.errors import UsageError, pick
 from peanut.networks.text_encoder import EMBEDDINGS, LAYER
 
-VERSION = 1
+VERSION = 2
 """Goes up when a conversion gives something else: what was converted before is then made again."""
 SHOWN = 10
 """Names that a report lists at most."""
@@ -24,7 +24,6 @@ FREE = (  # names that a file may have and no network needs: constants, counters
     r"step_counter",
     r"(.*\.)?total_(params|ops)",
     r"(.*\.)?(position_ids|num_batches_tracked)",
-    r"(.*\.)?project_motion_prompts\..*",  # SAMWISE's optional part
 )
 HEADS = (r"(.*\.)?(lm_head|pooler|classification_heads)\..*", r"(.*\.)?version")  # RoBERTa's, for other tasks
 
@@ -40,6 +39,8 @@ class Layout:
     """Patterns of further names that may be there and are not needed."""
     renames: tuple[tuple[str, str], ...] = ()
     """(pattern, replacement), applied in order."""
+    optional: tuple[str, ...] = ()
+    """Patterns of parts that a file has or has not, each as a whole; the network is built by what is there."""
     ignored: tuple[str, ...] = ()
     """Types that a file may hold beside tensors and that are read as empty objects."""
 
@@ -56,6 +57,10 @@ FAIRSEQ = (
 MMLAB_BASICVSR = ((r"_resblocks\.", "_trunk."), (r"upsample(\d)\.upsample_conv\.", r"upconv\1."))
 GAN = (r"generator\..*", r"discriminator\..*", r"perceptual_loss\..*")
 NAMESPACE = ("argparse.Namespace",)
+SAMWISE_PARTS = (  # motion prompts, and whether the object is visible, which the checkpoint of images does not tell
+    r".*\.project_motion_prompts\..*",
+    r".*\.(sam_mask_decoder\.(obj_score_token|pred_obj_score_head)\..*|no_obj_ptr)",
+)
 
 LAYOUTS = {
     "PLAIN": Layout("the file is the dict"),
@@ -63,7 +68,9 @@ LAYOUTS = {
     "E2": Layout("E2FGVI: the generator alone"),
     "SAM2": Layout("SAM 2: under model"),
     "SAM3": Layout("SAM 3: under model, or the file itself"),
-    "SAMWISE": Layout("the whole model, SAM 2 and RoBERTa included", others=HEADS, ignored=NAMESPACE),
+    "SAMWISE": Layout(
+        "the whole model, SAM 2 and RoBERTa included", others=HEADS, optional=SAMWISE_PARTS, ignored=NAMESPACE
+    ),
     "FSQ": Layout("RoBERTa by fairseq", others=HEADS, renames=FAIRSEQ, ignored=NAMESPACE),
     "HF": Layout("RoBERTa by Hugging Face", others=HEADS, renames=ROBERTA),
     "SPYMM": Layout("SPyNet by OpenMMLab"),
@@ -79,7 +86,9 @@ LAYOUTS = {
 
 
 def convert(layout: str, state: Any, expected: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """The tensors of a published file under the names that `expected` has, in its order, and no others.
+    """The tensors of a published file under the names that `expected` has, in its order.
+
+    Parts that a layout calls optional are left out where the file has none of them, and kept where it alone has them.
 
     layout: a key of `LAYOUTS`. state: what the file holds. expected: names and shapes of the network.
     Raises UsageError that names what is missing, unexpected, there twice or of another shape.
@@ -87,12 +96,15 @@ def convert(layout: str, state: Any, expected: Mapping[str, torch.Size]) -> dict
     how = pick("layout", layout, LAYOUTS)
     free = re.compile("|".join((*FREE, *how.others)))
     found: dict[str, Tensor] = {}
+    more: dict[str, Tensor] = {}
     unexpected, twice = [], []
     for name, tensor in _ours(how, state, expected):
         if name in found:
             twice.append(name)
         elif name in expected:
             found[name] = tensor
+        elif any(re.fullmatch(part, name) for part in how.optional):
+            more[name] = tensor
         elif not free.fullmatch(name):
             unexpected.append(name)
     wrong = [
@@ -100,9 +112,12 @@ def convert(layout: str, state: Any, expected: Mapping[str, torch.Size]) -> dict
         for name, tensor in found.items()
         if tuple(tensor.shape) != tuple(expected[name])
     ]
-    missing = [name for name in expected if name not in found]
+    left_out = [part for part in how.optional if not any(re.fullmatch(part, name) for name in found)]
+    missing = [
+        name for name in expected if name not in found and not any(re.fullmatch(part, name) for part in left_out)
+    ]
     _report({"missing": missing, "unexpected": unexpected, "there twice": twice, "of the wrong shape": wrong})
-    return {name: found[name] for name in expected}
+    return {name: found[name] for name in expected if name in found} | more
 
 
 def unwrapped(state: Any) -> dict[str, Tensor]:

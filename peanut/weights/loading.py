@@ -23,7 +23,7 @@ from peanut.weights.table import Entry, entries
 
 log = logging.getLogger(__name__)
 
-N = TypeVar("N", bound=nn.Module)
+T = TypeVar("T")
 
 DIGEST = "sha256 of the tensors"
 """Where a converted file keeps the hash of what is in it."""
@@ -84,22 +84,23 @@ def network(
         return found
 
 
-def resolve(
-    who: str, model: str | Path | nn.Module, kind: type[N], *, device: torch.device, dtype: torch.dtype | None
-) -> N:
-    """The network of class `kind` that `model` names or is, for inference, in `dtype` (None: as it comes).
+def resolve(who: str, model: object, kind: type[T], *, device: torch.device, dtype: torch.dtype | None) -> T:
+    """The network of class or protocol `kind` that `model` names or is, for inference, in `dtype` (None: as it comes).
 
-    model: what `network` takes, or a network, which is copied and not touched. Raises UsageError, in the name of `who`,
-    for a network of another class.
+    model: what `network` takes, or a network: a module is copied and not touched, anything else is used as it is.
+    Raises UsageError, in the name of `who`, for one that is not of that kind.
     """
-    if isinstance(model, nn.Module):
-        found: nn.Module = model
-    else:
+    found: Any = model
+    if isinstance(model, str | Path):
         found = network(model, device=device, dtype=dtype or torch.float32)
     if not isinstance(found, kind):
         shown = f"{model} is a {type(found).__name__}" if found is not model else f"got a {type(model).__name__}"
-        raise UsageError(f"{who}: model must be a {kind.__name__}; {shown}.")
-    return prepare_for_inference(found, device, dtype) if found is model else found
+        missing = [part for part in dir(kind) if not part.startswith("_") and not hasattr(found, part)]
+        lacks = f", which lacks {', '.join(missing)}" if getattr(kind, "_is_protocol", False) else ""
+        raise UsageError(f"{who}: model must be a {kind.__name__}; {shown}{lacks}.")
+    if found is model and isinstance(found, nn.Module):
+        found = prepare_for_inference(found, device, dtype)
+    return found  # type: ignore[no-any-return]
 
 
 def names_used(model: object) -> tuple[str, ...]:
