@@ -10,6 +10,7 @@ from peanut.cli.chosen import Chosen, built
 from peanut.cli.finding import finder_of, finding
 from peanut.cli.job import FILE, VIDEO_SUFFIXES, Job, job
 from peanut.cli.prompt import explained
+from peanut.cli.upscale import RESTORERS
 from peanut.errors import UsageError
 
 
@@ -51,6 +52,17 @@ from peanut.errors import UsageError
 @click.option("--blur", is_flag=True, help="Instead of --model: blur what is masked beyond recognition.")
 @click.option("--pixelate", is_flag=True, help="Instead of --model: show what is masked in large squares.")
 @click.option(
+    "--restore",
+    type=click.Choice(list(RESTORERS)),
+    help="Afterwards: take away noise, blur or traces of compression, at the same size (BasicVSR++: fetches weights).",
+)
+@click.option(
+    "--upscale",
+    metavar="4|NAME",
+    help="Afterwards: four times as large and sharp, by BasicVSR++, or by a name of `peanut weights list` or a file; "
+    "basicvsr-reds4 comes from the package index.",
+)
+@click.option(
     "--crf",
     type=click.IntRange(0, 63),
     metavar="NUMBER",
@@ -74,6 +86,8 @@ def erase(
     model: str,
     blur: bool,
     pixelate: bool,
+    restore: str | None,
+    upscale: str | None,
     crf: int,
     report: str | None,
     audio: bool,
@@ -95,11 +109,22 @@ def erase(
     finder = finder_of(given, masks=masks, object=objects, by=masks_by, missing=missing_masks)
     if given["explain"]:
         return explained(finder, device=device, preset=preset)
-    stages = built(finder, _filler(model, blur, pixelate), device=device, preset=preset)
+    stages = built(finder, _filler(model, blur, pixelate), *_sharpeners(restore, upscale), device=device, preset=preset)
     sink = partial(peanut.write, audio=audio, crf=crf)
-    if report is not None:
-        stages = [peanut.remember(), *stages, peanut.report(report)]
+    if report is not None:  # of what was erased: sharpening comes after it
+        stages = [peanut.remember(), *stages[:2], peanut.report(report), *stages[2:]]
     return Job((peanut.prefetch(4), *stages, peanut.prefetch(4)), sink, VIDEO_SUFFIXES)
+
+
+def _sharpeners(restore: str | None, upscale: str | None) -> list[Chosen]:
+    """What comes after the eraser: restored first, then enlarged."""
+    chosen: dict[str, dict[str, Any]] = {}
+    if restore is not None:
+        chosen["--restore"] = {"model": RESTORERS[restore]}
+    if upscale is not None:
+        chosen["--upscale"] = {"scale": 4} if upscale == "4" else {"model": upscale}
+    live = {"lookahead": 0}
+    return [Chosen(option, peanut.URNet, settings, learned=True, live=live) for option, settings in chosen.items()]
 
 
 def _filler(model: str, blur: bool, pixelate: bool) -> Chosen:

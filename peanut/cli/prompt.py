@@ -42,7 +42,8 @@ def reader_of(text: str, by: str, settings: dict[str, Any], *, explain: bool) ->
     if settings["shadows"]:
         raise UsageError("--shadows goes with --moving, and with --prompt where the grammar reads it.")
     stage = peanut.PMask if by == "samwise" else peanut.Sam3Mask
-    return Chosen("--prompt", functools.partial(stage, text), {"grow": settings["grow"]}, learned=True)
+    live = {"preset": "live"} if by == "samwise" else {}
+    return Chosen("--prompt", functools.partial(stage, text), {"grow": settings["grow"]}, learned=True, live=live)
 
 
 def explained(finder: Chosen, *, device: str | None, preset: str | None) -> Job:
@@ -60,7 +61,7 @@ TOLD = {
 
 def _is_here(reader: str) -> bool:
     """Whether the weights of a reader, and what runs them, are on this machine."""
-    if reader == "samwise":
+    if by == "samwise":
         return here("samwise-mevis") and importlib.util.find_spec("sam2") is not None
     if importlib.util.find_spec("transformers") is None:
         return False

@@ -7,6 +7,13 @@ import click
 import peanut
 from peanut.cli.job import VIDEO_SUFFIXES, Job, job
 
+RESTORERS = {
+    "denoise": "basicvsrpp-denoise",
+    "deblur": "basicvsrpp-deblur-gopro",
+    "compressed": "basicvsrpp-decompress-3",
+}
+"""What is wrong with a video -> the published BasicVSR++ that mends it, at its own size."""
+
 
 @click.command()
 @job
