@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
+import peanut
+from peanut.cli.trial import PUBLISHED, trial
 from peanut.weights import cache_folder, store
+from peanut.weights import network as load_network
 from peanut.weights.by_hand import add as add_file
 from peanut.weights.licences import consequence
 from peanut.weights.table import as_markdown, entries
@@ -17,6 +20,7 @@ def weights() -> None:
     \b
     peanut weights list --licence
     peanut weights pull basicvsr-reds4
+    peanut weights try basicvsr-reds4                   see it at work
     peanut weights add E2FGVI-HQ-CVPR22.pth --as e2fgvi-hq
     \b
     PEANUT_CACHE            the folder they are kept in
@@ -71,6 +75,43 @@ def verify(names: tuple[str, ...]) -> None:
     for name in names or here:
         store.verify(name)
         click.echo(f"{name}: unchanged")
+
+
+@weights.command("try")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("peanut-trials"),
+    show_default=True,
+    help="Folder for the pictures.",
+)
+@click.pass_context
+def try_(context: click.Context, names: tuple[str, ...], to: Path) -> None:
+    """See checkpoints at work on a real clip: what they measure, what was to be expected, and a picture.
+
+    Exit status 1 if one does not reach what a right checkpoint does.
+    """
+    failed = False
+    to.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        network = load_network(name)
+        parameters = sum(x.numel() for x in network.parameters())
+        click.echo(f"{name}: loaded, {parameters / 1e6:.2f} million parameters")
+        done = trial(name, network)
+        if done is None:
+            click.echo("  PEANUT has no trial for this kind of network.")
+            continue
+        picture = to / f"{name}.png"
+        peanut.sheet(done.shown, rows=3, path=picture, overwrite=True)
+        verdict = "as expected" if done.as_expected else "NOT as expected"
+        bound = f"at {'least' if done.more_is_better else 'most'} {done.least:g}"
+        click.echo(f"  {done.said.format(measured=done.measured)}; expected: {bound}: {verdict}")
+        if name in PUBLISHED:
+            click.echo(f"  published: {PUBLISHED[name]}, which this clip is not")
+        click.echo(f"  {picture}")
+        failed |= not done.as_expected
+    context.exit(int(failed))
 
 
 @weights.command()
