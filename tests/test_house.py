@@ -48,6 +48,7 @@ KNOWS = {
         "video",
         "windows",
     },
+    "sheets": {*CORE, "flow", "stages", "video", "vision"},
     "licensing": {"errors", "pipeline", "weights"},
     "conformance": {"devices", "errors", "frame", "networks", "stages"},
     "demo": {"", "errors", "frame", "weights"},
