@@ -43,10 +43,10 @@ def moving(bikes: str, path: Path) -> None:
 
 def street(bikes: str) -> Array:
     """A row a frame: the clip, what was found, the street without him."""
-    before = list(islice(peanut.read(bikes), FIRST, LAST + 1))
-    found = list(peanut.MovingObjects()(iter(before)))
-    shown = zip(before, peanut.overlay()(iter(found)), peanut.FlowEraser()(iter(found)), strict=True)
-    return np.vstack([row(parts, 268) for parts in shown if parts[0].index in STREET])
+    found = list(list(islice(peanut.read(bikes), FIRST, LAST + 1)) | peanut.remember() | peanut.MovingObjects())
+    clean = found | peanut.FlowEraser() | peanut.map(lambda frame: frame.with_layer("gone", frame.image))
+    shown = [frame.with_image(frame.layers["before"]) for frame in clean if frame.index in STREET]
+    return peanut.sheet(shown, every=1, layers=("image", "masks", "gone"), width=268).permute(1, 2, 0).numpy()
 
 
 def given(clips: Path) -> Array:
