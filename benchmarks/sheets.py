@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import peanut
-from benchmarks.composites import Array
+from benchmarks.measures import Array
 from benchmarks.moving_objects import FIRST, LAST
 from peanut.demo import START, STOP
 
@@ -43,10 +43,11 @@ def moving(bikes: str, path: Path) -> None:
 
 def street(bikes: str) -> Array:
     """A row a frame: the clip, what was found, the street without him."""
-    found = list(list(islice(peanut.read(bikes), FIRST, LAST + 1)) | peanut.remember() | peanut.MovingObjects())
-    clean = found | peanut.FlowEraser() | peanut.map(lambda frame: frame.with_layer("gone", frame.image))
-    shown = [frame.with_image(frame.layers["before"]) for frame in clean if frame.index in STREET]
-    return peanut.sheet(shown, every=1, layers=("image", "masks", "gone"), width=268).permute(1, 2, 0).numpy()
+    before = list(islice(peanut.read(bikes), FIRST, LAST + 1))
+    found = list(before | peanut.MovingObjects())
+    columns = {"the clip": before, "found": found | peanut.overlay(), "erased": found | peanut.FlowEraser()}
+    shown = {title: [frame for frame in frames if frame.index in STREET] for title, frames in columns.items()}
+    return peanut.sheet(shown, every=1, width=268).permute(1, 2, 0).numpy()
 
 
 def given(clips: Path) -> Array:
