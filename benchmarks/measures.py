@@ -1,7 +1,5 @@
 """What is measured of an erased clip whose truth is known. Clips are t h w 3, uint8, RGB, masks t h w, bool."""
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -43,16 +41,14 @@ def _steps(clip: Array, masks: Array) -> float:
 
 def flicker(result: Array, truth: Array, masks: Array) -> float:
     """Mean absolute change between neighboring frames inside the hole along the truth's own flow, over the truth's."""
-    own = float(np.mean(list(_changes(truth, truth, masks))))
-    return float(np.mean(list(_changes(result, truth, masks)))) / max(own, 1e-6)
-
-
-def _changes(clip: Array, truth: Array, masks: Array) -> Iterator[float]:
-    for (now, after), (true, true_after), mask in zip(pairwise(clip), pairwise(truth), masks, strict=False):
+    changes = []
+    for n, mask in enumerate(masks[:-1]):
         if mask.any():
-            grey, grey_after = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (true, true_after))
-            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(grey, grey_after)
-            yield float(cv2.absdiff(sample(after, at), now)[mask].mean())
+            greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in truth[n : n + 2]]
+            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(*greys)
+            changes.append([cv2.absdiff(sample(clip[n + 1], at), clip[n])[mask].mean() for clip in (result, truth)])
+    ours, own = np.mean(changes, axis=0)
+    return float(ours / max(own, 1e-6))
 
 
 def light(result: Array, truth: Array, masks: Array) -> float:

@@ -123,11 +123,18 @@ def test_what_is_masked_besides_the_objects_keeps_the_one_color():
     assert (plain.image == plain.image[:, :1, :1]).all()
 
 
+def test_of_an_object_only_what_is_masked_is_tinted():
+    frame = masked(dog=(0, 30), cat=(40, 60))
+    (shown,) = [frame.with_mask(frame.layers["object: dog"])] | peanut.overlay(objects=True)
+    assert (shown.image[:, :, 31:] == 100).all()
+    assert shown.image[:, 0, 0].tolist() != [100] * 3
+
+
 def test_names_are_written_inside_the_image():
     image = np.zeros((30, 60, 3), np.uint8)
     for at in ((0, 0), (59, 29), (30, 15), (-50, 400)):
-        drawn = letter(image, "dog", at, (255, 255, 0))
-        assert (drawn[..., :2] > 120).all(axis=2).sum() > 10
+        drawn = letter(image, "dog", at)
+        assert (drawn > 120).all(axis=2).sum() > 10
     assert not image.any()
 
 

@@ -29,8 +29,8 @@ class overlay(Stage):
     """Tint what is masked, to look at the masks.
 
     color: RGB, 0 to 255. alpha: 0 (not at all) to 1 (fully).
-    objects: give each object (a layer `object: NAME`: of label pictures, of several prompts or clicks) a color of its
-        own, the same in all frames, and write its name on it; what is masked besides keeps `color`.
+    objects: give what is masked of each object (a layer `object: NAME`: of label pictures, of several prompts or
+        clicks) a color of its own, the same in all frames, and write its name on it; the rest keeps `color`.
     Raises UsageError for another color or alpha, or without masks. Latency: 0. Holds: 1 frame. Changes the image
     alone.
     """
@@ -55,23 +55,25 @@ class overlay(Stage):
 
 
 def tint_objects(image: Tensor, frame: Frame, colors: dict[str, RGB], alpha: float = 0.5) -> Tensor:
-    """An image (3 h w, uint8) with the objects of its frame tinted and named; `colors` learns those of new names."""
+    """An image (3 h w, uint8) with what is masked of the objects of its frame tinted, and named.
+
+    colors: by name; it learns those of new names.
+    """
     masks = {
-        name.removeprefix(OBJECT): layer
+        name.removeprefix(OBJECT): layer if frame.mask is None else layer & frame.mask
         for name, layer in frame.layers.items()
         if name.startswith(OBJECT) and layer.dtype == torch.bool and layer.ndim == 2
     }
     for name in masks:
         colors.setdefault(name, _color(len(colors)))
-    tinted = _tinted(frame.image, masks, colors, alpha)
-    shown = [mask for mask in masks.values() if mask.any()]
-    if not shown:
+    masks = {name: mask for name, mask in masks.items() if mask.any()}
+    if not masks:
         return image
-    image = torch.where(torch.stack(shown).any(dim=0), tinted, image)
+    tinted = _tinted(frame.image, masks, colors, alpha)
+    image = torch.where(torch.stack(list(masks.values())).any(dim=0), tinted, image)
     drawn = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     for name, mask in masks.items():
-        if mask.any():
-            drawn = letter(drawn, name, _middle(mask), colors[name], max(SIZE, drawn.shape[0] // LETTERS))
+        drawn = letter(drawn, name, _middle(mask), max(SIZE, drawn.shape[0] // LETTERS))
     return torch.from_numpy(drawn).permute(2, 0, 1).contiguous()
 
 

@@ -11,7 +11,7 @@ from peanut.vision.array import Array
 SIZE = 12
 """Height of a line, in pixels, from which letters are legible."""
 PAPER, INK, EDGE = (255, 255, 255), (30, 30, 30), (0, 0, 0)
-"""Colors of strips, of the letters on them, and around letters on an image."""
+"""Colors of strips, and of letters on an image; of the letters on strips; and around those on an image."""
 
 
 def caption(text: str, width: int, size: int = SIZE) -> Array:
@@ -24,7 +24,7 @@ def caption(text: str, width: int, size: int = SIZE) -> Array:
     return np.array(strip)
 
 
-def letter(image: Array, text: str, at: tuple[float, float], color: tuple[int, int, int], size: int = SIZE) -> Array:
+def letter(image: Array, text: str, at: tuple[float, float], size: int = SIZE) -> Array:
     """The image (h w 3, uint8) with a word centered at (x, y), as far as that is inside, with a dark edge around it."""
     font = _font(size)
     h, w = image.shape[:2]
@@ -32,7 +32,7 @@ def letter(image: Array, text: str, at: tuple[float, float], color: tuple[int, i
     x = float(np.clip(at[0], half, max(half, w - half)))
     y = float(np.clip(at[1], size / 2 + 2, max(size / 2 + 2, h - size / 2 - 2)))
     drawn = Image.fromarray(image)
-    ImageDraw.Draw(drawn).text((x, y), text, fill=color, font=font, anchor="mm", stroke_width=1, stroke_fill=EDGE)
+    ImageDraw.Draw(drawn).text((x, y), text, fill=PAPER, font=font, anchor="mm", stroke_width=1, stroke_fill=EDGE)
     return np.array(drawn)
 
 
