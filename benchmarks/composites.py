@@ -1,73 +1,83 @@
-"""How well FlowEraser does where the truth is known, against filling each frame by itself.
+"""Composites: clips with a drawn subject pasted over them, so that what is behind it is known.
 
-A composite is a clip with a masked subject pasted over it, so that what is behind the subject is known. Composites come
-from a Python file that has `names()` and `composite(name, *arguments)`; the latter gives frames t h w 3 (uint8, RGB),
-masks t h w (bool) and the truth, like the frames. If it has `never(name, *arguments)`, that gives what of the masks no
-frame shows, t h w (bool).
+A fixed set whose clips come from packages, for `python -m benchmarks.erasers`: the five long shots of `bikes.mp4`, up
+to 40 frames each, 432x184, once with a child that crosses (5 % of the image is masked), once with three that touch each
+other and hardly move (15 %), and two scenes of `benchmarks/unseen.py`, in which half of the hole no frame shows:
 
-    python -m benchmarks.composites MAKER.py [ARGUMENT...] [--preset quality] [--only NAME]
+    bikes-000  bikes-030  bikes-076  bikes-137  bikes-187  _crossing and _swaying each
+    stripes_pan  carpet_pan
 
-prints a row for each: PSNR inside the hole (mean over the frames, dB) of Telea's inpainting (radius 5) and of
-FlowEraser, the gain, structure of both (`benchmarks.structure`, every fifth frame), the PSNR of both in what no frame
-shows, light (how far the hole's mean is from the truth's, grey levels, mean over the frames), the flicker, and seconds
-per frame. Flicker is the mean absolute change between neighboring frames inside the hole, warped along the truth's own
-flow, divided by the same of the truth.
+Other composites come from a maker, a Python file with `names()` and `composite(name)`; the latter gives frames t h w 3
+(uint8, RGB), masks t h w (bool) and the truth, like the frames. If it has `never(name)`, that gives what of the masks
+no frame shows, t h w (bool).
+
+    python -m benchmarks.composites SHEET.png          a picture of the set
 """
 
-import argparse
 import importlib.util
-from collections.abc import Iterator
-from itertools import pairwise
+import sys
+from itertools import islice
 from pathlib import Path
-from time import process_time
 from types import ModuleType
-from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 import peanut
-from benchmarks.structure import structure
-from peanut.vision.optical_flow import dense_flow, grid, sample
+from benchmarks import unseen
+from benchmarks.measures import Array
+from benchmarks.movers import Child, still, walk
+from peanut.demo import clip
+from peanut.vision.morphology import grow_mask
 
-Array = npt.NDArray[Any]
-COLUMNS = (
-    *("composite", "Telea", "FlowEraser", "gain", "structure of Telea", "structure"),
-    *("never shown: Telea", "never shown", "light", "flicker", "seconds"),
-)
-
-
-def psnr(result: Array, truth: Array, masks: Array) -> float:
-    """Mean over the frames of the PSNR inside the hole: dB, at most 100 for a frame."""
-    levels = []
-    for image, true, mask in zip(result, truth, masks, strict=True):
-        if mask.any():
-            error = np.mean((image[mask].astype(np.float64) - true[mask]) ** 2)
-            levels.append(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
-    return float(np.mean(levels))
-
-
-def changes(clip: Array, truth: Array, masks: Array) -> Iterator[float]:
-    """Mean absolute change to the next frame inside the hole, along the truth's flow: grey levels."""
-    for (now, after), (true, true_after), mask in zip(pairwise(clip), pairwise(truth), masks, strict=False):
-        if mask.any():
-            grey, grey_after = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (true, true_after))
-            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(grey, grey_after)
-            yield float(cv2.absdiff(sample(after, at), now)[mask].mean())
+SHOTS = (0, 30, 76, 137, 187)
+"""First frames of shots of `bikes.mp4`."""
+LONGEST, WIDTH, GROWN = 40, 432, 2
+"""Frames of a composite; its width, and by how much the masks are larger than what is pasted, in pixels."""
+UNSEEN = ("stripes_pan", "carpet_pan")
+MOVERS: dict[str, tuple[Child, ...]] = {
+    "crossing": (Child(walk(10, 172, 10.5), 116, (60, 120, 150), skirt=0.2),),
+    "swaying": (
+        Child(still(172, 172), 116, (180, 50, 40), arms="akimbo", skirt=0.26),
+        Child(still(215, 176), 124, (70, 90, 190), skirt=0.28, stripes=True, pace=lambda n: 1 + 0.2 * n),
+        Child(still(256, 172), 116, (220, 190, 80), arms="swing", skirt=0.26, pace=lambda n: 2 + 0.25 * n),
+    ),
+}
 
 
-def erase(frames: Array, masks: Array, preset: Any) -> Array:
-    stream = (peanut.Frame.from_numpy(f, index=i, mask=m) for i, (f, m) in enumerate(zip(frames, masks, strict=True)))
-    return np.stack([frame.numpy() for frame in peanut.FlowEraser(preset=preset)(stream)])
+def names() -> list[str]:
+    return [*(f"bikes-{first:03d}_{mover}" for first in SHOTS for mover in MOVERS), *UNSEEN]
 
 
-def telea(frames: Array, masks: Array) -> Array:
-    pairs = zip(frames, masks, strict=True)
-    return np.stack([cv2.inpaint(f, m.astype(np.uint8), 5, cv2.INPAINT_TELEA) for f, m in pairs])
+def composite(name: str) -> tuple[Array, Array, Array]:
+    """Frames t h w 3 (uint8), masks t h w (bool) and the truth, like the frames."""
+    if name in UNSEEN:
+        return unseen.composite(name)
+    shot, _, mover = name.removeprefix("bikes-").partition("_")
+    truth = _shot(int(shot))
+    frames, masks = truth.copy(), np.zeros(truth.shape[:3], bool)
+    for number, image in enumerate(frames):
+        for child in MOVERS[mover]:
+            layer, cover = child.drawn(number, image.shape[:2])
+            image[:] = np.rint(image + (layer - image) * cover)
+            masks[number] |= grow_mask(cover[..., 0] > 0, GROWN)
+    return frames, masks, truth
 
 
-def load(path: str) -> ModuleType:
+def never(name: str) -> Array | None:
+    """What of the masks no frame shows, t h w, bool; None where that is not known."""
+    return unseen.never(name) if name in UNSEEN else None
+
+
+def _shot(first: int) -> Array:
+    """The frames of a shot, reduced: t h w 3, uint8."""
+    shot = list(islice(peanut.read(clip(), max_size=WIDTH), first, first + LONGEST))
+    return np.stack([frame.numpy() for frame in shot if frame.shot == shot[0].shot])
+
+
+def load(path: str | None) -> ModuleType:
+    """A maker: a Python file, or the fixed set."""
+    if path is None:
+        return sys.modules[__name__]
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} is not a Python file.")
@@ -76,43 +86,17 @@ def load(path: str) -> ModuleType:
     return module
 
 
-def row(name: str, maker: ModuleType, arguments: list[str], preset: Any) -> tuple[float, str]:
-    """The gain in dB, and a row of the table."""
-    frames, masks, truth = maker.composite(name, *arguments)
-    start = process_time()
-    result = erase(frames, masks, preset)
-    seconds = (process_time() - start) / len(frames)
-    if not np.array_equal(result[~masks], frames[~masks]):
-        raise SystemExit(f"{name}: pixels outside the hole have changed.")
-    alone = telea(frames, masks)
-    before, after = psnr(alone, truth, masks), psnr(result, truth, masks)
-    some = [t for t in range(0, len(frames), 5) if masks[t].any()]
-    structures = [np.mean([structure(clip[t], truth[t], masks[t]) for t in some]) for clip in (alone, result)]
-    never = maker.never(name, *arguments) if hasattr(maker, "never") else np.zeros_like(masks)
-    unseen = [f"{psnr(clip, truth, never):.1f}" if never.any() else "" for clip in (alone, result)]
-    light = np.mean([abs(r[m].mean() - t[m].mean()) for r, t, m in zip(result, truth, masks, strict=True) if m.any()])
-    own = float(np.mean(list(changes(truth, truth, masks))))
-    flicker = float(np.mean(list(changes(result, truth, masks)))) / max(own, 1e-6)
-    cells = [name, f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}", *(f"{one:.2f}" for one in structures)]
-    return after - before, " | ".join([*cells, *unseen, f"{light:.1f}", f"{flicker:.2f}", f"{seconds:.2f}"])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="FlowEraser where the truth is known.")
-    parser.add_argument("maker", help="Python file with names() and composite(name, *arguments)")
-    parser.add_argument("arguments", nargs="*")
-    parser.add_argument("--preset", default="quality")
-    parser.add_argument("--only", action="append", help="name of a composite (all)")
-    given = parser.parse_args()
-    maker = load(given.maker)
-    print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
-    gains = []
-    for name in given.only or maker.names():
-        gain, line = row(name, maker, given.arguments, given.preset)
-        gains.append(gain)
-        print(f"| {line} |", flush=True)
-    print(f"mean gain {np.mean(gains):+.2f} dB")
+def sheet(path: Path) -> None:
+    """A picture of all composites: a frame of each, and the truth."""
+    columns: dict[str, list[peanut.Frame]] = {"composite": [], "truth": []}
+    for index, name in enumerate(names()):
+        frames, masks, truth = composite(name)
+        middle = len(frames) // 2
+        print(f"{name}: {len(frames)} frames, {masks.mean():.1%} masked")
+        columns["composite"].append(peanut.Frame.from_numpy(frames[middle], index=index, mask=masks[middle]))
+        columns["truth"].append(peanut.Frame.from_numpy(truth[middle], index=index))
+    peanut.sheet(columns, every=1, layers=("image", "masks"), width=240, path=path, overwrite=True)
 
 
 if __name__ == "__main__":
-    main()
+    sheet(Path(sys.argv[1]))

@@ -1,7 +1,7 @@
 """How far found masks should be grown before what they cover is erased.
 
 python -m benchmarks.growth rings CLIPS BIKES.mp4
-python -m benchmarks.growth composites MAKER.py [ARGUMENT...]
+python -m benchmarks.growth composites [MAKER.py]
 
 rings: on real clips (the demo's, and `tennis` and `bmx-trees` of CLIPS), how far the clip differs from a generous
 filling (grown by 12 pixels), ring by ring outside what `MovingObjects(grow=0)` finds: mean grey levels. Where that is
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 import peanut
-from benchmarks.composites import Array, load, psnr
+from benchmarks.composites import load
+from benchmarks.measures import Array, psnr
 from peanut.demo import START, STOP
 from peanut.stages.grow import margin
 from peanut.vision.morphology import grow_mask
@@ -51,11 +52,11 @@ def rings(clips: Path, bikes: str) -> None:
         print(f"| {name} | {w}x{h} | {margin((h, w))} | {' | '.join(levels)} |", flush=True)
 
 
-def composites(path: str, *arguments: str) -> None:
+def composites(path: str | None = None) -> None:
     maker, rows = load(path), []
     print(f"| composite | default | {' | '.join(map(str, GROWTHS))} |\n|{' --- |' * (len(GROWTHS) + 2)}")
     for name in maker.names():
-        frames, masks, truth = maker.composite(name, *arguments)
+        frames, masks, truth = maker.composite(name)
         around = np.stack([grow_mask(mask, max(masks.shape[1:]) // 40) for mask in masks])
         stream = [peanut.Frame.from_numpy(frame, index=number) for number, frame in enumerate(frames)]
         found = list(peanut.MovingObjects(grow=0)(stream))

@@ -52,9 +52,9 @@ class Child:
     skirt: float = 0.17
     """Half the width of the hem, as a share of the height."""
 
-    def drawn(self, number: int) -> tuple[Array, Array]:
+    def drawn(self, number: int, size: tuple[int, ...] = SIZE) -> tuple[Array, Array]:
         """What it looks like and its cover, 0 to 1: h w 3 and h w 1, float32."""
-        h, w = SIZE
+        h, w = size
         image, cover = np.zeros((h * FINE, w * FINE, 3), np.uint8), np.zeros((h * FINE, w * FINE), np.uint8)
         (x, y), u, phase = self.at(number), self.height, self.pace(number)
         lean = 0.03 * sin(phase)

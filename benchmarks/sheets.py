@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import peanut
-from benchmarks.composites import Array
+from benchmarks.measures import Array
 from benchmarks.moving_objects import FIRST, LAST
 from peanut.demo import START, STOP
 
@@ -44,9 +44,10 @@ def moving(bikes: str, path: Path) -> None:
 def street(bikes: str) -> Array:
     """A row a frame: the clip, what was found, the street without him."""
     before = list(islice(peanut.read(bikes), FIRST, LAST + 1))
-    found = list(peanut.MovingObjects()(iter(before)))
-    shown = zip(before, peanut.overlay()(iter(found)), peanut.FlowEraser()(iter(found)), strict=True)
-    return np.vstack([row(parts, 268) for parts in shown if parts[0].index in STREET])
+    found = list(before | peanut.MovingObjects())
+    columns = {"the clip": before, "found": found | peanut.overlay(), "erased": found | peanut.FlowEraser()}
+    shown = {title: [frame for frame in frames if frame.index in STREET] for title, frames in columns.items()}
+    return peanut.sheet(shown, every=1, width=268).permute(1, 2, 0).numpy()
 
 
 def given(clips: Path) -> Array:

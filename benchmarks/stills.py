@@ -15,8 +15,8 @@ from time import process_time
 import cv2
 import numpy as np
 
-from benchmarks.composites import Array
-from benchmarks.composites import psnr as psnr_of_clips
+from benchmarks.measures import Array
+from benchmarks.measures import psnr as psnr_of_clips
 from benchmarks.structure import structure
 from peanut.completion.complete import complete
 

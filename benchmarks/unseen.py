@@ -1,20 +1,19 @@
 """Composites whose holes are never uncovered: people that touch each other, cover 15 % and hardly move.
 
-A maker for `benchmarks.composites`: drawn rooms, seen by a camera that stands, pans slowly or trembles, in steady
-light, a fade or a flash; with a folder of photographs these are rooms, too, by name: `--only brick_pan`. `never` says
-which pixels of a hole no frame of the clip shows.
+A maker for `benchmarks.erasers`: drawn rooms, seen by a camera that stands, pans slowly or trembles, in steady
+light, a fade or a flash; photographs of scikit-image are rooms, too, by name: `--only brick_pan`. `never` says which
+pixels of a hole no frame of the clip shows.
 
-    python -m benchmarks.composites benchmarks/unseen.py [FOLDER OF PHOTOGRAPHS]
+    python -m benchmarks.erasers flow telea --maker benchmarks/unseen.py --each
 """
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import attrs
 import cv2
 import numpy as np
 
+from benchmarks import scenes
 from benchmarks.stills import photograph
 from peanut.vision.array import Array
 
@@ -102,10 +101,10 @@ def names() -> list[str]:
     return [str(scene) for scene in SCENES]
 
 
-def composite(name: str, photographs: str | None = None) -> tuple[Array, Array, Array]:
+def composite(name: str) -> tuple[Array, Array, Array]:
     """Frames t h w 3 (uint8), masks t h w (bool) and the truth, like the frames."""
     scene = _scene(name)
-    room = ROOMS[scene.room]() if scene.room in ROOMS else _photograph(photographs, scene.room)
+    room = ROOMS[scene.room]() if scene.room in ROOMS else photograph(scenes.photograph(scene.room), SIZE).astype(float)
     random = np.random.default_rng(0)
     frames, masks, truths = [], [], []
     for t in range(LENGTH):
@@ -121,7 +120,7 @@ def composite(name: str, photographs: str | None = None) -> tuple[Array, Array, 
     return np.stack(frames).astype(np.uint8), np.stack(masks), np.stack(truths).astype(np.uint8)
 
 
-def never(name: str, *_: Any) -> Array:
+def never(name: str) -> Array:
     """What of the masks no frame shows: t h w, bool."""
     camera = CAMERAS[_scene(name).camera]
     masks = np.stack([cv2.dilate(people(t)[1].astype(np.uint8), np.ones((5, 5))) for t in range(LENGTH)])
@@ -151,10 +150,3 @@ def people(t: int) -> tuple[Array, Array]:
 
 def _scene(name: str) -> Scene:
     return next((scene for scene in SCENES if str(scene) == name), None) or Scene(*name.split("_"))
-
-
-def _photograph(folder: str | None, name: str) -> Array:
-    paths = sorted(Path(folder or ".").glob(f"{name}.*"))
-    if not paths:
-        raise SystemExit(f"There is no photograph {name} in {folder}.")
-    return photograph(paths[0], SIZE).astype(float)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
+import torch
 
 import peanut
 from benchmarks.scenes import HELD_OUT, rendered
@@ -18,24 +18,21 @@ SENTENCES = (
     *("everything except the man in red", "the thing that goes right", "the person on the left"),
     *("the fastest person", "people who are not on a bicycle"),
 )
-SIZE, CAPTION = (216, 122), 22
-"""Pixels of an image (w, h), and of the line below it."""
+WIDTH, IN_A_ROW = 216, 5
+"""Pixels of an image, and sentences beside one another."""
 
 
 def main() -> None:
     clips, out, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 30
     frames, _ = rendered(HELD_OUT[0], clips)
     moving = tuple(frame.mask for frame in peanut.MovingObjects(grow=0)(stream(frames)))
-    tiles = []
-    for text in SENTENCES:
-        image, mask = frames[number].copy(), masked(text, frames, moving)[number]
-        image[mask] = image[mask] // 3 + np.array((170, 0, 0), np.uint8)
-        tile = cv2.copyMakeBorder(
-            cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA), 0, CAPTION, 2, 2, 0, value=(255,) * 3
-        )
-        cv2.putText(tile, text, (4, SIZE[1] + 15), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
-        tiles.append(tile)
-    cv2.imwrite(out, np.vstack([np.hstack(tiles[:5]), np.hstack(tiles[5:])])[..., ::-1])
+    shown = {
+        text: [peanut.Frame.from_numpy(frames[number], index=number, mask=masked(text, frames, moving)[number])]
+        for text in SENTENCES
+    }
+    titles = [SENTENCES[first : first + IN_A_ROW] for first in range(0, len(SENTENCES), IN_A_ROW)]
+    rows = [peanut.sheet({text: shown[text] for text in row}, layers=("masks",), width=WIDTH) for row in titles]
+    cv2.imwrite(out, torch.cat(rows, dim=1).permute(1, 2, 0).numpy()[..., ::-1])
 
 
 if __name__ == "__main__":

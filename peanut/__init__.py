@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from peanut.flow.spynet import SPyNetFlow
     from peanut.flow.visualize import flow_image
     from peanut.licensing import licence
+    from peanut.sheets.blink import blink
+    from peanut.sheets.sheet import sheet
     from peanut.stages.blur import Blur
     from peanut.stages.color_key import ColorKey
     from peanut.stages.enlarge import Enlarge, SpandrelUpscaler
@@ -91,6 +93,7 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "Sam3Mask": "peanut.stages.sam3_mask",
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
+    "blink": "peanut.sheets.blink",
     "flow_image": "peanut.flow.visualize",
     "grow": "peanut.stages.grow",
     "licence": "peanut.licensing",
@@ -103,6 +106,7 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "remember": "peanut.stages.report",
     "report": "peanut.stages.report",
     "resize": "peanut.stages.resize",
+    "sheet": "peanut.sheets.sheet",
     "shots": "peanut.video.shots",
     "write": "peanut.video.write",
     "write_masks": "peanut.stages.write_masks",
@@ -149,6 +153,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "Statistics",
     "URNet",
     "UsageError",
+    "blink",
     "fast_paths",
     "flow_image",
     "grow",
@@ -166,6 +171,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "remember",
     "report",
     "resize",
+    "sheet",
     "shots",
     "side_by_side",
     "stage",

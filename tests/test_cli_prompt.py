@@ -157,7 +157,7 @@ def test_explain_tells_what_was_understood_and_measured_and_writes_a_sheet_alone
     assert written == "clean-explained.png: candidates in boxes, what was chosen in red; nothing was erased."
     assert made(bare) == ["clean-explained.png"]
     sheet = cv2.imread("clean-explained.png")
-    assert sheet.shape[1] == 2 * prompt.WIDTH
+    assert sheet.shape[1] == 2 * prompt.WIDTH + 4
     assert 1 <= sheet.shape[0] // (prompt.WIDTH * 126 // 224) <= prompt.SHOWN
 
 

@@ -89,7 +89,7 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
         lambda _: peanut.NOFEraser(NETWORK, preset="live", **CPU),
         lambda _: peanut.NOFEraser(NETWORK, lookahead=0, **CPU),
     ],
-    "PerFrame()": [lambda _: peanut.PerFrame()],
+    "PerFrame()": [lambda _: peanut.PerFrame(), lambda _: peanut.PerFrame(every=4)],
     "Blur()": [lambda _: peanut.Blur()],
     "Pixelate()": [lambda _: peanut.Pixelate()],
     "URNet(scale=4)": [lambda _: ur_net(), lambda _: ur_net(lookahead=0), lambda _: ur_net(chunk=5, lookahead=2)],

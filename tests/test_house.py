@@ -48,9 +48,10 @@ KNOWS = {
         "video",
         "windows",
     },
+    "sheets": {*CORE, "flow", "stages", "video", "vision"},
     "licensing": {"errors", "pipeline", "weights"},
     "conformance": {"devices", "errors", "frame", "networks", "stages"},
-    "demo": {"", "errors", "frame", "weights"},
+    "demo": {"", "frame", "weights"},
     "cli": {"", "demo", "errors", "interrupts", "labels", "pipeline", "run", "video", "vision", "weights", "words"},
     "__main__": {"cli"},
 }

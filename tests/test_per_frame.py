@@ -160,6 +160,94 @@ def test_lama_comes_from_the_table_of_weights(tmp_path, monkeypatch):
     assert (out.image[:, masked([1])[0].mask] == 153).all()
 
 
+def panning(length, size=(72, 96), shots=1, step=2):
+    """A pattern that moves to the left under a hole that stays, and what is behind the hole."""
+    noise = torch.rand(
+        1, 3, size[0] // 6, (size[1] + step * length) // 6 + 2, generator=torch.Generator().manual_seed(5)
+    )
+    wide = torch.nn.functional.interpolate(noise, scale_factor=6, mode="bicubic")[0, :, : size[0]].clamp(0, 1)
+    truth = [(255 * wide[..., step * n : step * n + size[1]]).round().to(torch.uint8) for n in range(length)]
+    mask = torch.zeros(size, dtype=torch.bool)
+    mask[24:48, 36:60] = True
+    frames = make_frames([length // shots] * shots, size)
+    hidden = [image.masked_fill(mask, 0) for image in truth]
+    return [frame.with_image(image).with_mask(mask) for frame, image in zip(frames, hidden, strict=True)], truth
+
+
+class Oracle:
+    """Knows what is behind the hole of a frame, and counts how often it is asked."""
+
+    def __init__(self, frames, truth):
+        self.asked = []
+        self.frames, self.truth = frames, truth
+
+    def __call__(self, image, mask):
+        self.asked += [n for n, frame in enumerate(self.frames) if torch.equal(frame.image, image)]
+        return self.truth[self.asked[-1]]
+
+
+def test_key_frames_alone_are_inpainted_and_carried_along_the_motion():
+    frames, truth = panning(9)
+    oracle = Oracle(frames, truth)
+    out = list(frames | peanut.PerFrame(oracle, every=4))
+    assert oracle.asked == [0, 4, 8]
+    for before, after, true in zip(frames, out, truth, strict=True):
+        assert torch.equal(after.image[:, ~before.mask], before.image[:, ~before.mask])
+        assert (after.image.float() - true).abs()[:, before.mask].mean() < 6
+    still = [(truth[0].float() - true).abs()[:, frames[0].mask].mean() for true in truth[1:4]]
+    assert min(still) > 12, "what stands still would not do"
+
+
+def test_every_frame_is_a_key_frame_by_default():
+    frames, truth = panning(3)
+    oracle = Oracle(frames, truth)
+    assert all(torch.equal(a.image, b) for a, b in zip(frames | peanut.PerFrame(oracle), truth, strict=True))
+    assert oracle.asked == [0, 1, 2]
+
+
+def test_what_is_carried_does_not_flicker():
+    random = torch.Generator().manual_seed(1)
+    frames, _ = panning(4, step=0)
+
+    def noise(image, mask):
+        return torch.randint(0, 256, image.shape, dtype=torch.uint8, generator=random)
+
+    a, *others = (frame.image[:, frame.mask].float() for frame in frames | peanut.PerFrame(noise, every=4))
+    assert all((a - b).abs().max() <= 1 for b in others)
+
+
+def test_a_key_frame_begins_after_a_cut_and_after_a_frame_without_a_hole():
+    frames, truth = panning(8, shots=2)
+    frames[6] = frames[6].with_mask(torch.zeros_like(frames[6].mask))
+    oracle = Oracle(frames, truth)
+    out = list(frames | peanut.PerFrame(oracle, every=100))
+    assert oracle.asked == [0, 4, 7]
+    assert out[6] is frames[6]
+
+
+def test_a_frame_whose_hole_the_key_frame_does_not_show_is_inpainted():
+    """The camera turns to where the key frame did not look."""
+    frames, truth = panning(6, step=6)
+    mask = torch.zeros_like(frames[0].mask)
+    mask[20:50, 80:] = True
+    frames = [
+        frame.with_image(image.masked_fill(mask, 0)).with_mask(mask) for frame, image in zip(frames, truth, strict=True)
+    ]
+    oracle = Oracle(frames, truth)
+    list(frames | peanut.PerFrame(oracle, every=100))
+    assert oracle.asked == [0, 1, 2, 3, 4, 5]
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)), share=st.sampled_from([0.05, 0.9]), seed=st.integers(0, 99)
+)
+def test_carried_or_not_outside_the_mask_no_bit_changes(size, share, seed):
+    random = torch.Generator().manual_seed(seed)
+    frames = [frame.with_mask(torch.rand(size, generator=random) < share) for frame in masked([3], size)]
+    for before, after in zip(frames, frames | peanut.PerFrame(every=3), strict=True):
+        assert torch.equal(after.image[:, ~before.mask], before.image[:, ~before.mask])
+
+
 @given(h=st.integers(1, 20), w=st.integers(1, 20))
 def test_sides_are_mirrored_to_multiples_of_8(h, w):
     x = torch.arange(h * w, dtype=torch.float32).reshape(1, 1, h, w)
@@ -176,6 +264,7 @@ def test_sides_are_mirrored_to_multiples_of_8(h, w):
         (lambda: peanut.PerFrame("talea"), "no inpainter called 'talea', did you mean 'telea'?"),
         (lambda: peanut.PerFrame(3), "PerFrame: inpainter must be a name, a function or a module, got 3."),
         (lambda: peanut.PerFrame(radius=0), "PerFrame: radius must be above 0, got 0."),
+        (lambda: peanut.PerFrame(every=0), "PerFrame: every must be at least 1, got 0."),
     ],
 )
 def test_silly_settings_are_refused_when_the_stage_is_built(build, sentence):

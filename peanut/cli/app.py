@@ -13,6 +13,7 @@ from peanut.cli.erase import erase
 from peanut.cli.info import info
 from peanut.cli.masks import masks
 from peanut.cli.say import say
+from peanut.cli.sheet import sheet
 from peanut.cli.upscale import upscale
 from peanut.cli.weights import weights
 from peanut.errors import ReaderGone, UsageError
@@ -32,10 +33,11 @@ def cli(debug: bool) -> None:
     peanut erase street.mp4 -o clean.mp4 --moving      both in one go
     peanut erase videos/ -o clean/ --box 80%,5%,15%,10%    a logo, in all videos of a folder
     peanut upscale clean.mp4 -o sharp.mp4              four times as large and sharp
+    peanut sheet street.mp4 clean.mp4 -o sheet.png     look at both as one picture
     """
 
 
-for command in (erase, masks, upscale, info, demo, weights):
+for command in (erase, masks, upscale, sheet, info, demo, weights):
     cli.add_command(command)
 
 

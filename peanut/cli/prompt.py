@@ -113,7 +113,7 @@ class Explained(peanut.Stage):
             yield frame
         if shown:
             _tell(shot, seen)
-            _write(self.sheet, shown)
+            peanut.sheet(shown, every=1, columns=2, width=WIDTH, path=self.sheet, overwrite=self.overwrite)
             click.echo(f"{self.sheet}: candidates in boxes, what was chosen in red; nothing was erased.")
 
 
@@ -125,7 +125,7 @@ def _tell(shot: int | None, seen: dict[int, tuple[Candidate, Verdict]]) -> None:
     click.echo(f"shot {shot}: there was{many}\n{listed}\n")
 
 
-def _drawn(frame: peanut.Frame, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Array:
+def _drawn(frame: peanut.Frame, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> peanut.Frame:
     """A frame with its candidates in numbered boxes, those chosen in white, the others in gray; the mask in red."""
     image: Array = frame.numpy()
     if frame.mask is not None:
@@ -141,12 +141,4 @@ def _drawn(frame: peanut.Frame, candidates: Sequence[Candidate], verdicts: Seque
         left, top, right, bottom = (round(edge * WIDTH / one.size[1]) for edge in one.box)
         cv2.rectangle(image, (left, top), (right, bottom), color, 1)
         cv2.putText(image, f"{one.number} {one.label or ''}", (left + 3, top + 13), 0, 0.45, color, 1, cv2.LINE_AA)
-    return image
-
-
-def _write(path: Path, images: list[Array]) -> None:
-    """Write images of one size as a sheet of two columns."""
-    black = [np.zeros_like(images[0])] * (len(images) % 2)
-    rows = [np.hstack(pair) for pair in zip(images[::2], (images + black)[1::2], strict=True)]
-    if not cv2.imwrite(str(path), np.ascontiguousarray(np.vstack(rows)[..., ::-1])):
-        raise UsageError(f"{path} cannot be written.")
+    return peanut.Frame.from_numpy(np.asarray(image, np.uint8), index=frame.index, time=frame.time)

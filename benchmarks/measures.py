@@ -1,0 +1,63 @@
+"""What is measured of an erased clip whose truth is known. Clips are t h w 3, uint8, RGB, masks t h w, bool."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.structure import structure
+from peanut.vision.optical_flow import dense_flow, grid, sample
+
+Array = npt.NDArray[Any]
+STRUCTURED = 5
+"""Every so many frames structure is measured."""
+
+
+def psnr(result: Array, truth: Array, masks: Array) -> float:
+    """Mean over the frames of the PSNR inside the hole: dB, at most 100 for a frame."""
+    levels = []
+    for image, true, mask in zip(result, truth, masks, strict=True):
+        if mask.any():
+            error = np.mean((image[mask].astype(np.float64) - true[mask]) ** 2)
+            levels.append(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
+    return float(np.mean(levels))
+
+
+def seam(result: Array, truth: Array, masks: Array) -> float:
+    """Mean absolute step from a pixel of the hole to a neighbor outside, over the truth's: 1 shows no seam, 2 one."""
+    return _steps(result, masks) / max(_steps(truth, masks), 1e-6)
+
+
+def _steps(clip: Array, masks: Array) -> float:
+    total, count = 0.0, 0
+    for axis in (1, 2):
+        here, there = (np.take(masks, range(n, masks.shape[axis] - 1 + n), axis) for n in (0, 1))
+        edge = here != there
+        a, b = (np.take(clip, range(n, clip.shape[axis] - 1 + n), axis)[edge] for n in (0, 1))
+        total, count = total + float(cv2.absdiff(a, b).mean(axis=-1).sum()), count + int(edge.sum())
+    return total / max(count, 1)
+
+
+def flicker(result: Array, truth: Array, masks: Array) -> float:
+    """Mean absolute change between neighboring frames inside the hole along the truth's own flow, over the truth's."""
+    changes = []
+    for n, mask in enumerate(masks[:-1]):
+        if mask.any():
+            greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in truth[n : n + 2]]
+            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(*greys)
+            changes.append([cv2.absdiff(sample(clip[n + 1], at), clip[n])[mask].mean() for clip in (result, truth)])
+    ours, own = np.mean(changes, axis=0)
+    return float(ours / max(own, 1e-6))
+
+
+def light(result: Array, truth: Array, masks: Array) -> float:
+    """How far the mean of the hole is from the truth's: grey levels, mean over the frames."""
+    pairs = zip(result, truth, masks, strict=True)
+    return float(np.mean([abs(image[mask].mean() - true[mask].mean()) for image, true, mask in pairs if mask.any()]))
+
+
+def structure_of_clip(result: Array, truth: Array, masks: Array) -> float:
+    """`benchmarks.structure`, mean over every fifth frame."""
+    some = [t for t in range(0, len(result), STRUCTURED) if masks[t].any()]
+    return float(np.mean([structure(result[t], truth[t], masks[t]) for t in some]))

@@ -1,0 +1,67 @@
+"""One frame as a small image: its pixels, its masks, or one of its layers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from peanut.errors import UsageError, pick
+from peanut.flow.visualize import flow_image
+from peanut.frame import Frame
+from peanut.stages.overlay import RGB, overlay, tint_objects
+from peanut.vision.array import Array
+
+IMAGE, MASKS = "image", "masks"
+"""What can be shown of every frame, and of every frame with a mask; all else are layers."""
+
+
+def has(frame: Frame, layer: str) -> bool:
+    """Whether a frame has something to show by that name."""
+    return layer in known(frame)
+
+
+def known(frame: Frame) -> dict[str, None]:
+    """What can be shown of a frame."""
+    return dict.fromkeys([IMAGE, *([] if frame.mask is None else [MASKS]), *frame.layers])
+
+
+def tile(frame: Frame, layer: str, width: int, colors: dict[str, RGB]) -> Array:
+    """A frame reduced to a width: h w 3, uint8. `colors`: of objects by name, learned on the way.
+
+    Raises UsageError for a layer that the frame does not have, and for one that is no image, mask, share or flow.
+    """
+    pick("layer", layer, known(frame))
+    h, w = frame.size
+    small = frame.resized((max(1, round(h * width / w)), width))
+    if layer == MASKS:
+        (tinted,) = overlay()(iter([small]))
+        return _array(tint_objects(tinted.image, small, colors))
+    return _array(small.image if layer == IMAGE else _drawn(layer, small.layers[layer]))
+
+
+def _array(image: Tensor) -> Array:
+    return image.permute(1, 2, 0).contiguous().numpy()
+
+
+def _drawn(name: str, layer: Tensor) -> Tensor:
+    """A layer as an image: 3 h w, uint8."""
+    for fits, draw in KINDS:
+        if fits(layer):
+            return draw(layer)
+    raise UsageError(
+        f"the layer {name!r} is {layer.dtype} {tuple(layer.shape)}; shown are images (3 h w, uint8), masks (h w, "
+        "bool), shares (h w, 0 to 1) and flows (2 h w)."
+    )
+
+
+def _grey(share: Tensor) -> Tensor:
+    level = (share.detach().float().nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
+    return level.reshape(1, *share.shape[-2:]).expand(3, -1, -1)
+
+
+KINDS: tuple[tuple[Callable[[Tensor], bool], Callable[[Tensor], Tensor]], ...] = (
+    (lambda x: x.dtype == torch.uint8 and x.ndim == 3 and x.shape[0] == 3, lambda x: x),
+    (lambda x: x.is_floating_point() and x.ndim == 3 and x.shape[0] == 2, flow_image),
+    (lambda x: (x.is_floating_point() or x.dtype == torch.bool) and x.shape[:-2].numel() == 1, _grey),
+)
+"""What a layer may be, and how it is shown."""
