@@ -78,7 +78,7 @@ def test_pulled_pushed_and_prefetched_are_the_same():
 
 
 def test_live_gives_a_frame_for_a_frame():
-    frames = clip(6)
+    frames = clip(4)
     with row(live=True).session(fps=25) as session:
         out = []
         for frame in frames:
@@ -89,14 +89,14 @@ def test_live_gives_a_frame_for_a_frame():
 
 
 def test_a_cut_ends_the_world():
-    joined = clip(5, 4)
+    joined = clip(3, 4)
     out = list(row()(joined))
-    alone = [frame for shot in (joined[:5], joined[5:]) for frame in row()(shot)]
+    alone = [frame for shot in (joined[:3], joined[3:]) for frame in row()(shot)]
     assert same(out, alone)
 
 
 def test_what_is_not_found_passes_bit_for_bit():
-    frames = clip(6)
+    frames = clip(4)
     p_mask, eraser, sharpener = stages(found=False)
     untouched = list((peanut.Pipeline() | p_mask | eraser)(frames))
     assert all(torch.equal(new.image, old.image) for new, old in zip(untouched, frames, strict=True))
@@ -106,7 +106,7 @@ def test_what_is_not_found_passes_bit_for_bit():
 
 def test_each_stage_measures_the_flow_of_a_pair_once(monkeypatch):
     """NOF-Eraser's is completed over holes, at a quarter of the size, UR-Net's is that of the result: none is shared."""
-    frames, pairs = clip(9), {}
+    frames, pairs = clip(6), {}
     for stage in stages()[1:]:
         network, name = stage._network, type(stage).__name__
         flows = network.flows
@@ -119,11 +119,11 @@ def test_each_stage_measures_the_flow_of_a_pair_once(monkeypatch):
 
         monkeypatch.setattr(network, "flows", counted)
     list(row()(frames))
-    assert pairs == {"NOFEraser": 8, "URNet": 8}
+    assert pairs == {"NOFEraser": 5, "URNet": 5}
 
 
 def test_latency_and_frames_held_are_the_sums_that_the_stages_tell():
-    run = row()(clip(14))
+    run = row()(clip(10))
     list(run)
     p_mask, _, *others = run.statistics.stages[-4:]
     for stage, told in zip([p_mask, *others], stages(), strict=True):
