@@ -50,7 +50,7 @@ def samwise(network: SAMWISE, clip: int) -> Callable[[], Tensor]:
 
 def rows_of_samwise() -> None:
     for size in ("t", "b+"):
-        network = SAMWISE(size).eval()
+        network = SAMWISE(size).eval().requires_grad_(False)
         row(f"SAMWISE, Hiera-{size.upper()}", network, samwise(network, 8), 8, "1024x1024, a clip of 8")
         learned = sum(x.numel() for x in network.freeze().parameters() if x.requires_grad)
         print(f"| of it learned | {learned / 1e6:.2f} | | SAM 2 and RoBERTa are frozen |", flush=True)
@@ -65,7 +65,7 @@ def main() -> None:
     row("SPyNet", spynet, lambda: spynet(*pair), 1, "a pair of 432x240")
     with torch.device("cpu"):  # what it does depends on values
         rows_of_samwise()
-    eraser = E2FGVI().eval()
+    eraser = E2FGVI().eval().requires_grad_(False)
     window = torch.rand(1, 15, 3, 240, 432) - 0.5
     row("E2FGVI-HQ", eraser, lambda: eraser(window, 11), 5, "432x240, 11 local and 4 reference frames, 5 new ones")
     clip = torch.rand(1, 5, 3, 180, 320)

@@ -105,7 +105,7 @@ def test_what_is_not_found_passes_bit_for_bit():
 
 
 def test_each_stage_measures_the_flow_of_a_pair_once(monkeypatch):
-    """NOF-Eraser's is completed over holes, at a quarter of the size, UR-Net's is that of the result: none is shared."""
+    """NOF-Eraser's is completed over holes, at a quarter of the size, UR-Net's is the result's: none is shared."""
     frames, pairs = clip(6), {}
     for stage in stages()[1:]:
         network, name = stage._network, type(stage).__name__

@@ -7,23 +7,23 @@ from stand_ins import narrow_basicvsr, narrow_e2fgvi, small_sam2, small_samwise
 
 import peanut
 from peanut.cli.app import cli
-from peanut.cli.trial import trial
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
+from peanut.trial import trial
 
 pytestmark = [pytest.mark.usefixtures("one_thread", "bikes"), pytest.mark.slow]
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("name", "make"),
     [
-        narrow_e2fgvi,
-        lambda: narrow_basicvsr(BasicVSRPlusPlus),
-        lambda: narrow_basicvsr(BasicVSRPlusPlus, same_size=True),
+        ("erases", narrow_e2fgvi),
+        ("enlarges", lambda: narrow_basicvsr(BasicVSRPlusPlus)),
+        ("denoise", lambda: narrow_basicvsr(BasicVSRPlusPlus, same_size=True)),
+        ("decompress", lambda: narrow_basicvsr(BasicVSRPlusPlus, same_size=True)),
     ],
-    ids=["erases", "enlarges", "restores"],
 )
-def test_random_weights_are_not_as_expected_and_are_shown(make):
-    done = trial("denoise", make())
+def test_random_weights_are_not_as_expected_and_are_shown(name, make):
+    done = trial(name, make())
     assert not done.as_expected
     assert len({len(frames) for frames in done.shown.values()}) == 1
     assert peanut.sheet(done.shown, rows=1).dtype == torch.uint8

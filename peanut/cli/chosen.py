@@ -32,7 +32,9 @@ def built(*chosen: Chosen, device: str | None, preset: str | None) -> list[Any]:
     """The stages. Raises UsageError where none of them has a device or a preset, or one has no preset of that name."""
     with_presets = [one for one in chosen if one.presets]
     if device is not None and not any(one.learned for one in chosen):
-        raise UsageError("--device is for networks, and none runs here: --prompt, --model nof, --restore and --upscale have one.")
+        raise UsageError(
+            "--device is for networks, and none runs here: --prompt, --model nof, --restore and --upscale have one."
+        )
     if preset is not None and not with_presets and not (preset == "live" and any(one.live for one in chosen)):
         raise UsageError("--preset goes with --moving, --prompt, --model flow or --model nof; nothing here has one.")
     for one in with_presets if preset is not None else ():

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 import peanut
-from peanut.cli.trial import PUBLISHED, trial
+from peanut.trial import PUBLISHED, trial
 from peanut.weights import cache_folder, store
 from peanut.weights import network as load_network
 from peanut.weights.by_hand import add as add_file

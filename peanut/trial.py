@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import attrs
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 import peanut
 from peanut import Frame
@@ -49,7 +50,7 @@ class Trial:
         return self.measured >= self.least if self.more_is_better else self.measured <= self.least
 
 
-def trial(name: str, network: nn.Module) -> Trial | None:
+def trial(name: str, network: Any) -> Trial | None:
     """Run a network on the demo's clip; None for one that has no trial."""
     if isinstance(network, BasicVSR | BasicVSRPlusPlus):
         return _enlarged(name, network) if network.scale == 4 else _restored(name, network)
@@ -64,7 +65,7 @@ def _frames(first: int, end: int, width: int) -> Frames:
     return [attrs.evolve(frame, coded=None) for frame in frames]
 
 
-def _enlarged(name: str, network: nn.Module) -> Trial:
+def _enlarged(name: str, network: Any) -> Trial:
     truth = _frames(*SLOW, 320)
     small = [_reduced(frame, blurred=name.endswith(("-bd", "-bd-mmlab"))) for frame in truth]
     plain = list(peanut.Enlarge(4, "bicubic")(iter(small)))
@@ -74,7 +75,7 @@ def _enlarged(name: str, network: nn.Module) -> Trial:
     return Trial(gain, 1.0, said, {"bicubic": plain, name: sharp, "truth": truth})
 
 
-def _restored(name: str, network: nn.Module) -> Trial:
+def _restored(name: str, network: Any) -> Trial:
     truth = _frames(*SLOW, 320)
     worse = _noisy(truth) if "denoise" in name else _blurred(truth) if "deblur" in name else _compressed(truth)
     better = list(peanut.URNet(network)(iter(worse)))
@@ -83,10 +84,10 @@ def _restored(name: str, network: nn.Module) -> Trial:
     return Trial(gain, 0.3, said, {"given": worse, name: better, "truth": truth})
 
 
-def _erased(network: nn.Module) -> Trial:
+def _erased(network: Any) -> Trial:
     truth = _frames(*SLOW, 432)
     masked = [_with_box(frame, number) for number, frame in enumerate(truth)]
-    erasers = {"Telea": peanut.PerFrame(), "this": peanut.NOFEraser(network)}
+    erasers: dict[str, Any] = {"Telea": peanut.PerFrame(), "this": peanut.NOFEraser(network)}
     done = {title: list(eraser(iter(masked))) for title, eraser in erasers.items()}
     levels = {title: _psnr(frames, truth, masked) for title, frames in done.items()}
     said = f"a box before a street, erased: {{measured:+.2f}} dB over Telea ({levels['Telea']:.2f} dB) in the hole"
@@ -94,7 +95,7 @@ def _erased(network: nn.Module) -> Trial:
     return Trial(levels["this"] - levels["Telea"], 2.0, said, shown)
 
 
-def _filled(network: nn.Module) -> Trial:
+def _filled(network: Any) -> Trial:
     truth = _frames(*SLOW, 432)[::7]
     masked = [_with_box(frame, number) for number, frame in enumerate(truth)]
     done = list(peanut.PerFrame(network)(iter(masked)))
@@ -110,16 +111,16 @@ def _walking() -> tuple[Frames, Frames]:
     return [frame.with_mask(None) for frame in masked], masked
 
 
-def _found(network: nn.Module) -> Trial:
+def _found(network: Any) -> Trial:
     frames, moving = _walking()
     return _compared(list(peanut.PMask("the man who walks", model=network, grow=0)(iter(frames))), moving)
 
 
-def _tracked(network: nn.Module) -> Trial:
+def _tracked(network: Any) -> Trial:
     frames, moving = _walking()
     rows, columns = _mask(moving[0]).nonzero().unbind(1)
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-    track = peanut.Sam2Track({frames[0].index: {"man": peanut.Prompt(box=box)}}, network)
+    track = peanut.Sam2Track({frames[0].index: {1: peanut.Prompt(box=box)}}, network)
     return _compared(list(track(iter(frames))), moving)
 
 
@@ -130,7 +131,7 @@ def _compared(found: Frames, moving: Frames) -> Trial:
     return Trial(overlap, 0.5, "the man who walks: J with what moves {measured:.2f}", shown)
 
 
-def _measured(network: nn.Module) -> Trial:
+def _measured(network: Any) -> Trial:
     """The flow to an image that was turned and enlarged: the truth is known."""
     image = _frames(SLOW[0], SLOW[0] + 1, 320)[0]
     h, w = image.size
@@ -146,7 +147,7 @@ def _measured(network: nn.Module) -> Trial:
     return Trial(error, 0.5, said, {"this": drawn[:1], "truth": drawn[1:]}, more_is_better=False)
 
 
-TRIALS: dict[type, Callable[[nn.Module], Trial]] = {
+TRIALS: dict[type, Callable[[Any], Trial]] = {
     E2FGVI: _erased,
     SAMWISE: _found,
     SPyNet: _measured,
@@ -196,7 +197,8 @@ def _compressed(frames: Frames) -> Frames:
     """As a strongly compressed file gives them back."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "coarse.mp4"
-        (peanut.Pipeline() | peanut.write(path, crf=38))(iter(frames)).run()
+        for _ in (peanut.Pipeline() | peanut.write(path, crf=38))(iter(frames)):
+            pass
         again = list(peanut.read(path, shots=False))
     return [frame.with_image(coarse.image) for frame, coarse in zip(frames, again, strict=True)]
 
