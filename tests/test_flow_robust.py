@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_flow_estimators import H, W, error, pair, shifted, texture
+from flow_pairs import H, W, error, pair, shifted, texture
 
 from peanut import HomographyFlow, HornSchunck, LucasKanade
 from peanut.flow.penalty import charbonnier, weight
