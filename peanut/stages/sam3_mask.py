@@ -136,11 +136,10 @@ def _load(name: str) -> tuple[Any, Any]:
             "Sam3Mask needs transformers 5 or newer: pip install 'peanut-video[p-mask]' 'transformers>=5'."
         ) from error
     where = folder(name) if name in entries() else name
-    only_here = {"local_files_only": True} if offline() else {}
+    here = offline()
     try:
-        return Sam3VideoModel.from_pretrained(where, **only_here), Sam3VideoProcessor.from_pretrained(
-            where, **only_here
-        )
+        model = Sam3VideoModel.from_pretrained(where, local_files_only=here)
+        return model, Sam3VideoProcessor.from_pretrained(where, local_files_only=here)
     except (OSError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(
