@@ -63,14 +63,17 @@ class HornSchunck(PairwiseEstimator):
         """
         link = np.ones_like(rest) if stiffness is None else (stiffness + _around(stiffness)) / 2
         step = data / (self.smoothness**2 * link + data * (gradient**2).sum(axis=2))
+        x, y = cv2.split(gradient)
+        step_x, step_y, twice = step * x, step * y, 1 / (2 * link)
+        u, v = cv2.split(flow)
         for _ in range(iterations):
             if stiffness is None:
-                mean = _around(flow)
+                u, v = _around(u), _around(v)
             else:
-                own = stiffness[..., None]
-                mean = (own * _around(flow) + _around(own * flow)) / (2 * link[..., None])
-            flow = mean - gradient * (step * _residual(gradient, rest, mean))[..., None]
-        return flow
+                u, v = (twice * (stiffness * _around(part) + _around(stiffness * part)) for part in (u, v))
+            wrong = x * u + y * v + rest
+            u, v = u - step_x * wrong, v - step_y * wrong
+        return np.dstack([u, v])
 
 
 def _residual(gradient: Array, rest: Array, flow: Array) -> Array:

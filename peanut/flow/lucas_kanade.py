@@ -53,9 +53,9 @@ class LucasKanade(PairwiseEstimator):
             side = 2 * self.radius + 1
             moments = [cv2.blur(product, (side, side)) for product in (x * x, x * y, y * y, x * rest, y * rest)]
             return self._solved(np.stack(moments), flow)
-        lines = Lines(x, y, rest)
-        flow = self._solved(self._moments(lines, flow), flow)
-        return self._shifted(lines, flow)
+        own = Lines(x, y, rest)
+        window = list(own.around(self.radius))
+        return self._shifted(own, window, self._solved(self._moments(window, flow), flow))
 
     def _solved(self, moments: Array, flow: Array) -> Array:
         """The u that is best for each window: min_u mean (g u + rest)^2 + damping |u - flow|^2, with its 2x2 matrix.
@@ -68,35 +68,38 @@ class LucasKanade(PairwiseEstimator):
         determinant = xx * yy - xy * xy
         return np.asarray(np.dstack([yy * right - xy * down, xx * down - xy * right]) / determinant[..., None])
 
-    def _moments(self, lines: "Lines", flow: Array) -> Array:
+    def _moments(self, window: list["Lines"], flow: Array) -> Array:
         """The moments of each window, weighted by how well its pixels fit the window's own flow."""
-        moments, total = np.zeros((5, *flow.shape[:2]), np.float32), np.zeros(flow.shape[:2], np.float32)
-        for line in lines.around(self.radius):
-            one = weight(line.residual(flow), self.epsilon)
+        total: Array = np.zeros(flow.shape[:2], np.float32)
+        moments = np.zeros((5, *flow.shape[:2]), np.float32)
+        u, v = cv2.split(flow)
+        for line in window:
+            one = weight(line.residual(u, v), self.epsilon)
             wx, wy = one * line.x, one * line.y
-            for sum_of, part in zip(
-                moments, (wx * line.x, wx * line.y, wy * line.y, wx * line.rest, wy * line.rest), strict=True
-            ):
-                sum_of += part
+            factors = ((wx, line.x), (wx, line.y), (wy, line.y), (wx, line.rest), (wy, line.rest))
+            for moment, (left, right) in zip(moments, factors, strict=True):
+                cv2.accumulateProduct(left, right, moment)
             total += one
         return moments / total
 
-    def _shifted(self, lines: "Lines", flow: Array) -> Array:
+    def _shifted(self, own: "Lines", window: list["Lines"], flow: Array) -> Array:
         """Every pixel takes the flow of one of nine windows that hold it: the one that fits itself and the pixel best.
 
         Near a boundary that is one that does not lie across it.
         """
         (h, w), r = flow.shape[:2], self.radius
-        mean = np.mean([charbonnier(line.residual(flow), self.epsilon) for line in lines.around(r)], axis=0)
+        u, v = cv2.split(flow)
+        mean = np.mean([charbonnier(line.residual(u, v), self.epsilon) for line in window], axis=0)
         cost = np.asarray(cv2.copyMakeBorder(mean, r, r, r, r, cv2.BORDER_CONSTANT, value=1e9))
-        padded = np.asarray(cv2.copyMakeBorder(flow, r, r, r, r, cv2.BORDER_REPLICATE))
-        best, chosen = np.full((h, w), np.inf, np.float32), flow.copy()
+        wide = [np.asarray(cv2.copyMakeBorder(part, r, r, r, r, cv2.BORDER_REPLICATE)) for part in (u, v)]
+        best = np.full((h, w), np.inf, np.float32)
         for top, left in product((r, 0, 2 * r), repeat=2):
             there = np.s_[top : top + h, left : left + w]
-            fits = cost[there] + OWN * charbonnier(lines.residual(padded[there]), self.epsilon)
+            fits = cost[there] + OWN * charbonnier(own.residual(*(part[there] for part in wide)), self.epsilon)
             better = fits < best
-            best[better], chosen[better] = fits[better], padded[there][better]
-        return chosen
+            for chosen, part in zip((best, u, v), (fits, *(part[there] for part in wide)), strict=True):
+                np.copyto(chosen, part, where=better)
+        return np.dstack([u, v])
 
 
 @attrs.frozen
@@ -107,9 +110,9 @@ class Lines:
     y: Array
     rest: Array
 
-    def residual(self, flow: Array) -> Array:
-        """By how many grey levels a flow, h w 2, misses: h w."""
-        return np.asarray(self.x * flow[..., 0] + self.y * flow[..., 1] + self.rest)
+    def residual(self, u: Array, v: Array) -> Array:
+        """By how many grey levels a flow misses: h w."""
+        return np.asarray(self.x * u + self.y * v + self.rest)
 
     def around(self, radius: int) -> Iterator["Lines"]:
         """The lines of every second pixel of the window around each, one after another."""

@@ -17,7 +17,10 @@ def charbonnier(residual: Array, epsilon: float) -> Array:
     >>> charbonnier(np.array([0.0, 3.0, 4.0]), epsilon=4.0).round(2).tolist()
     [1.0, 1.25, 1.41]
     """
-    return np.sqrt(1 + (residual * (1 / epsilon)) ** 2)
+    scaled = residual * (1 / epsilon)
+    scaled *= scaled
+    scaled += 1
+    return np.sqrt(scaled, out=scaled)
 
 
 def weight(residual: Array, epsilon: float) -> Array:
@@ -26,4 +29,5 @@ def weight(residual: Array, epsilon: float) -> Array:
     >>> weight(np.array([0.0, 3.0, 400.0]), epsilon=4.0).round(2).tolist()
     [1.0, 0.8, 0.01]
     """
-    return np.asarray(1 / charbonnier(residual, epsilon))
+    costs = charbonnier(residual, epsilon)
+    return np.reciprocal(costs, out=costs)
