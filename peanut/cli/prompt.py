@@ -61,7 +61,7 @@ TOLD = {
 
 def _is_here(reader: str) -> bool:
     """Whether the weights of a reader, and what runs them, are on this machine."""
-    if by == "samwise":
+    if reader == "samwise":
         return here("samwise-mevis") and importlib.util.find_spec("sam2") is not None
     if importlib.util.find_spec("transformers") is None:
         return False
