@@ -1,156 +1,164 @@
-"""How well and how fast the optical flow estimators do on a drawn sequence whose flow is known; one thread each.
+"""How well, how fast and in how much memory the optical flow estimators do where the flow is known; one thread each.
 
-    python -m benchmarks.optical_flow [--picture PATH]
+    python -m benchmarks.optical_flow [--picture PATH]          about five minutes
 
-A textured background under a camera that pans, turns and zooms, and a textured block before it that moves on its own;
-grain on top. 10 pairs of 320x180. The error is the distance to the true flow in pixels, over all pixels, those that go
-out of sight included. Learned estimators appear where their weights are here. `--picture` also draws one pair.
+10 pairs of 320x180 for each condition of `benchmarks.flow_scenes`. The error is the distance to the true flow in
+pixels, over all pixels, those that go out of sight included. Memory is what a pair of 640x360 adds at its peak, in a
+process of its own (Linux). Learned estimators of which no weights are here are measured in time and memory with random
+ones.
+`--picture` also draws one pair.
 """
 
 import argparse
-from collections.abc import Mapping
+import ctypes
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from time import process_time
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
-from torchvision.models.optical_flow import Raft_Large_Weights, Raft_Small_Weights
+from torch import Tensor, nn
 
 import peanut
 from benchmarks.__main__ import machine
+from benchmarks.flow_scenes import CONDITIONS, HEIGHT, PAIRS, WIDTH, Array, Condition, places
 from peanut.labels import label
-from peanut.weights import entries
-from peanut.weights.store import is_here, kept_at
+from peanut.networks.raft import raft
+from peanut.networks.spynet import SPyNet
+from peanut.weights import here
 
-Array = npt.NDArray[Any]
-WIDTH, HEIGHT, PAIRS = 320, 180, 10
-BLOCK = 64, 96
-"""Height and width of the block."""
-GRAIN = 2.0
-"""Grey levels of noise, standard deviation."""
 SHOWN = 4
 """Which pair the picture shows."""
+LARGE = 360, 640
+"""Height and width of the pair that memory is measured with."""
+Pair = tuple[Tensor, Tensor, Tensor]
 
-
-def texture(h: int, w: int, seed: int) -> Array:
-    """A pattern with details of many sizes: h w 3, float32, 0 to 255."""
-    random = np.random.default_rng(seed)
-    total = np.zeros((h, w, 3), np.float32)
-    for size, share in ((6, 0.25), (16, 0.35), (48, 0.4)):
-        noise = random.uniform(0, 255, (h // size + 3, w // size + 3, 3)).astype(np.float32)
-        total += share * cv2.resize(noise, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)[:h, :w]
-    muted = 0.4 * total + 0.6 * total.mean(axis=2, keepdims=True)
-    return np.asarray(np.clip(128 + 2 * (muted - 128), 0, 255))
-
-
-def camera(t: int) -> Array:
-    """From the pixels of frame t to those of the wide background: 3 3."""
-    angle, zoom = np.radians(0.6 * (t - PAIRS / 2)), 1.01**t
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-    centre = np.array([WIDTH / 2, HEIGHT / 2])
-    whole: Array = np.eye(3)
-    whole[:2, :2], whole[:2, 2] = turn, (140, 100) + centre + np.array([3.3, 1.2]) * t - turn @ centre
-    return whole
-
-
-def corner(t: int) -> Array:
-    """Where the block's upper left corner is in frame t: x, y."""
-    return np.array([60.0 + 5.4 * t, 40.0 + 2.3 * t])
-
-
-def places() -> Array:
-    """The pixels' own places: h w 2, x before y."""
-    return np.dstack(np.meshgrid(np.arange(WIDTH, dtype=float), np.arange(HEIGHT, dtype=float)))
-
-
-def on_block(t: int) -> Array:
-    """How much of each pixel of frame t the block covers: h w, 0 to 1."""
-    x, y = np.moveaxis(places() - corner(t), 2, 0)
-    h, w = BLOCK
-    across = [np.clip(side + 1, 0, 1) * np.clip(end - side, 0, 1) for side, end in ((x, w), (y, h))]
-    return np.asarray(across[0] * across[1])
-
-
-def moved(points: Array, matrix: Array) -> Array:
-    return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2])
-
-
-def frame(t: int) -> Tensor:
-    """The picture at time t: 3 h w, uint8."""
-    background = looked_up(texture(420, 620, seed=1), moved(places(), camera(t)))
-    block = looked_up(texture(*BLOCK, seed=2), places() - corner(t))
-    share = on_block(t)[..., None]
-    grain = np.random.default_rng(100 + t).normal(0, GRAIN, background.shape)
-    picture = np.clip(np.rint((1 - share) * background + share * block + grain), 0, 255).astype(np.uint8)
-    return torch.from_numpy(picture.transpose(2, 0, 1).copy())
-
-
-def looked_up(x: Array, at: Array) -> Array:
-    nothing: Any = None
-    return np.asarray(cv2.remap(x, at.astype(np.float32), nothing, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
-
-
-def true_flow(t: int) -> Tensor:
-    """From frame t to frame t + 1: 2 h w, pixels."""
-    of_camera = moved(moved(places(), camera(t)), np.linalg.inv(camera(t + 1))) - places()
-    of_block = corner(t + 1) - corner(t)
-    flow = np.where(on_block(t)[..., None] > 0.5, of_block, of_camera)
-    return torch.from_numpy(flow.transpose(2, 0, 1).astype(np.float32).copy())
+CLASSICAL: tuple[Callable[[], peanut.FlowEstimator], ...] = (
+    lambda: peanut.DIS("ultrafast"),
+    lambda: peanut.DIS("fast"),
+    peanut.DIS,
+    peanut.Farneback,
+    peanut.HomographyFlow,
+    lambda: peanut.LucasKanade(penalty="quadratic"),
+    peanut.LucasKanade,
+    lambda: peanut.HornSchunck(penalty="quadratic"),
+    peanut.HornSchunck,
+)
+LEARNED: dict[str, tuple[str, Callable[[], Any], Callable[[], Any]]] = {
+    "SPyNetFlow()": (
+        "spynet-reds4",
+        lambda: peanut.SPyNetFlow(device="cpu"),
+        lambda: peanut.SPyNetFlow(SPyNet(), device="cpu"),
+    ),
+    "RAFT()": ("raft-small", lambda: peanut.RAFT(device="cpu"), lambda: peanut.RAFT(model=raft(True), device="cpu")),
+    "RAFT(small=False)": (
+        "raft-large",
+        lambda: peanut.RAFT(small=False, device="cpu"),
+        lambda: peanut.RAFT(model=raft(False), device="cpu"),
+    ),
+}
+"""By how they are called: the weights, with them, and without."""
 
 
 def estimators() -> dict[str, peanut.FlowEstimator]:
     """Those that work here, by how they are called."""
-    every = [peanut.DIS("ultrafast"), peanut.DIS("fast"), peanut.DIS(), peanut.Farneback(), peanut.LucasKanade()]
-    found: dict[str, peanut.FlowEstimator] = {label(one): one for one in [*every, peanut.HornSchunck()]}
-    spynet = entries()["spynet-reds4"]
-    if is_here(kept_at(spynet, spynet.file)):
-        found["SPyNetFlow()"] = peanut.SPyNetFlow(device="cpu")
-    checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-    for small, name in ((True, "RAFT()"), (False, "RAFT(small=False)")):
-        weights = Raft_Small_Weights.DEFAULT if small else Raft_Large_Weights.DEFAULT
-        if (checkpoints / weights.url.rpartition("/")[2]).exists():
-            found[name] = peanut.RAFT(small, device="cpu")
+    found = {label(one): one for one in (build() for build in CLASSICAL)}
+    for name, (weights, filled, empty) in LEARNED.items():
+        found[name] = filled() if here(weights) else empty()
     with suppress(peanut.UsageError):  # no such OpenCV, or no such GPU
         found["NvidiaFlow()"] = peanut.NvidiaFlow()
     return found
 
 
-def measured(estimator: peanut.FlowEstimator, frames: list[Tensor]) -> tuple[Array, float]:
-    """The distance to the true flow of every pixel of every pair, and the median of milliseconds per pair."""
-    estimator(frames[0], frames[1])  # warm
-    errors, times = [], []
-    for t, (image, other) in enumerate(pairwise(frames)):
+def knows(name: str) -> bool:
+    """Whether an estimator computes with weights that mean something."""
+    return name not in LEARNED or here(LEARNED[name][0])
+
+
+def errors(estimator: peanut.FlowEstimator, pairs: list[Pair]) -> Array:
+    """The distance to the true flow of every pixel of every pair."""
+    return np.stack([(estimator(image, other) - truth).norm(dim=0).numpy() for image, other, truth in pairs])
+
+
+def milliseconds(estimator: peanut.FlowEstimator, pairs: list[Pair]) -> float:
+    """Of one processor core, for the pair that took it least: what else runs on the machine only adds."""
+    estimator(*pairs[0][:2])  # warm
+    times = []
+    for image, other, _ in pairs:
         start = process_time()
-        flow = estimator(image, other)
+        estimator(image, other)
         times.append(1000 * (process_time() - start))
-        errors.append((flow - true_flow(t)).norm(dim=0).numpy())
-    return np.stack(errors), median(times)
+    return min(times)
 
 
-def table(found: Mapping[str, peanut.FlowEstimator], frames: list[Tensor]) -> str:
-    lines = ["| estimator | mean endpoint error (px) | over 1 px | ms per pair |", "| --- | --- | --- | --- |"]
+def parameters(estimator: peanut.FlowEstimator) -> str:
+    network = getattr(estimator, "_network", None)
+    return f"{sum(x.numel() for x in network.parameters()):,}" if isinstance(network, nn.Module) else "none"
+
+
+def added(name: str) -> float:
+    """The MB that one large pair adds at its peak to what this process holds, which is called for nothing else."""
+    estimator = estimators()[name]
+    small, large = (torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8) for size in ((64, 64), LARGE))
+    estimator(*small)  # imports, thread pools
+    ctypes.CDLL(None).malloc_trim(0)  # what is free counts for nothing
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _kilobytes("VmRSS")
+    estimator(*large)
+    return (_kilobytes("VmHWM") - before) / 1e3
+
+
+def _kilobytes(what: str) -> int:
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what))
+
+
+def peak_of(name: str) -> str:
+    """`added` in a process of its own."""
+    if not Path("/proc/self/clear_refs").exists():
+        return ""
+    command = [sys.executable, "-m", "benchmarks.optical_flow", "--memory", name]
+    return f"{float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout):.0f}"
+
+
+def costs(found: dict[str, peanut.FlowEstimator], pairs: list[Pair]) -> str:
+    lines = [
+        "| estimator | mean endpoint error (px) | over 1 px | ms per pair | peak extra MB | parameters |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name, estimator in found.items():
-        errors, milliseconds = measured(estimator, frames)
-        lines.append(f"| `{name}` | {errors.mean():.2f} | {(errors > 1).mean():.1%} | {milliseconds:.0f} |")
+        accuracy = "no weights here | "
+        if knows(name):
+            wrong = errors(estimator, pairs)
+            accuracy = f"{wrong.mean():.2f} | {(wrong > 1).mean():.1%}"
+        time = milliseconds(estimator, pairs if knows(name) else pairs[:3])
+        lines.append(f"| `{name}` | {accuracy} | {time:.0f} | {peak_of(name)} | {parameters(estimator)} |")
     return "\n".join(lines)
 
 
-def draw(path: Path, found: Mapping[str, peanut.FlowEstimator], frames: list[Tensor]) -> None:
+def under_conditions(found: dict[str, peanut.FlowEstimator], conditions: tuple[Condition, ...]) -> str:
+    """The mean endpoint error of every estimator under every condition."""
+    rows = {name: [f"`{name}`"] for name in found if knows(name)}
+    for condition in conditions:
+        pairs = condition.pairs()
+        for name, row in rows.items():
+            row.append(f"{errors(found[name], pairs).mean():.2f}")
+    head = ["estimator", *(condition.name for condition in conditions)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows.values()))
+
+
+def draw(path: Path, found: dict[str, peanut.FlowEstimator], pairs: list[Pair]) -> None:
     """One pair: its first picture, the true flow, what each estimator finds, and the wheel."""
-    truth = true_flow(SHOWN)
+    image, other, truth = pairs[SHOWN]
     largest = 1.2 * float(truth.norm(dim=0).max())
-    tiles = {"the picture": frames[SHOWN], "the true flow": peanut.flow_image(truth, largest)}
+    tiles = {"the picture": image, "the true flow": peanut.flow_image(truth, largest)}
     for name, estimator in found.items():
-        if name.startswith("DIS(") and name != "DIS()":
-            continue
-        tiles[name] = peanut.flow_image(estimator(frames[SHOWN], frames[SHOWN + 1]), largest)
+        if knows(name) and not name.startswith("DIS(preset"):
+            tiles[name] = peanut.flow_image(estimator(image, other), largest)
     wheel = torch.from_numpy((places() - (WIDTH / 2, HEIGHT / 2)).transpose(2, 0, 1) / (HEIGHT / 2 - 8))
     wheel[:, wheel.norm(dim=0) > 1] = 0
     tiles["where it points"] = peanut.flow_image(wheel, 1)
@@ -173,15 +181,21 @@ def _labelled(name: str, tile: Tensor) -> Array:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--picture", type=Path, metavar="PATH", help="also draw one pair into this PNG")
-    picture = words.parse_args().picture
+    words.add_argument("--memory", metavar="ESTIMATOR", help=argparse.SUPPRESS)
+    given = words.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    frames = [frame(t) for t in range(PAIRS + 1)]
-    found = estimators()
-    print(f"{PAIRS} pairs of {WIDTH}x{HEIGHT}, one thread: {machine()}\n")
-    print(table(found, frames))
-    if picture is not None:
-        draw(picture, found, frames)
+    torch.manual_seed(0)
+    if given.memory:
+        print(added(given.memory))
+        return
+    found, (clear, *hard) = estimators(), CONDITIONS
+    pairs = clear.pairs()
+    print(f"{PAIRS} pairs of {WIDTH}x{HEIGHT}, memory at {LARGE[1]}x{LARGE[0]}, one thread: {machine()}\n")
+    print(costs(found, pairs), end="\n\n")
+    print(under_conditions(found, (clear, *hard)))
+    if given.picture is not None:
+        draw(given.picture, found, pairs)
 
 
 if __name__ == "__main__":

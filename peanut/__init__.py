@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from peanut.flow.dis import DIS
     from peanut.flow.estimator import FlowEstimator
     from peanut.flow.farneback import Farneback
+    from peanut.flow.homography import HomographyFlow
     from peanut.flow.horn_schunck import HornSchunck
     from peanut.flow.lucas_kanade import LucasKanade
+    from peanut.flow.network import NetworkFlow
     from peanut.flow.nvidia import NvidiaFlow
     from peanut.flow.raft import RAFT
     from peanut.flow.spynet import SPyNetFlow
@@ -75,12 +77,14 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "FixedRegion": "peanut.stages.fixed_region",
     "FlowEraser": "peanut.stages.flow_eraser",
     "FlowEstimator": "peanut.flow.estimator",
+    "HomographyFlow": "peanut.flow.homography",
     "HornSchunck": "peanut.flow.horn_schunck",
     "Info": "peanut.video.info",
     "LucasKanade": "peanut.flow.lucas_kanade",
     "MovingObjects": "peanut.stages.moving_objects",
     "NOFEraser": "peanut.stages.nof_eraser",
     "Named": "peanut.stages.named",
+    "NetworkFlow": "peanut.flow.network",
     "NvidiaFlow": "peanut.flow.nvidia",
     "PMask": "peanut.stages.p_mask",
     "PerFrame": "peanut.stages.per_frame",
@@ -126,12 +130,14 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "FlowEstimator",
     "Frame",
     "FrameStream",
+    "HomographyFlow",
     "HornSchunck",
     "Info",
     "LucasKanade",
     "MovingObjects",
     "NOFEraser",
     "Named",
+    "NetworkFlow",
     "NvidiaFlow",
     "PMask",
     "PerFrame",

@@ -1,62 +1,42 @@
 """Flow estimators on drawn pairs whose flow is known; a wrong sign or swapped axes would fail every bound."""
 
-import functools
-import urllib.request
-
 import cv2
 import numpy as np
 import pytest
 import torch
+from flow_pairs import H, W, error, pair, shifted, turned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.optical_flow import raft_small
 
 import peanut
-from peanut import DIS, RAFT, Farneback, HornSchunck, LucasKanade, NvidiaFlow, SPyNetFlow, UsageError, flow_image
+from peanut import (
+    DIS,
+    RAFT,
+    Farneback,
+    HomographyFlow,
+    HornSchunck,
+    LucasKanade,
+    NvidiaFlow,
+    SPyNetFlow,
+    UsageError,
+    flow_image,
+)
 from peanut.flow.visualize import STEPS, WHEEL
 from peanut.networks.spynet import SPyNet
 from peanut.ops.warp import warp
 
-H, W = 96, 128
-CLASSICAL = [DIS(), Farneback(), LucasKanade(), HornSchunck()]
-by_name = pytest.mark.parametrize("estimator", CLASSICAL, ids=lambda one: type(one).__name__)
+CLASSICAL = [
+    *(DIS(), Farneback(), LucasKanade(), HornSchunck(), HomographyFlow()),
+    *(LucasKanade(penalty="quadratic"), HornSchunck(penalty="quadratic")),
+]
 
 
-@functools.cache
-def texture() -> np.ndarray:
-    """A smooth unrepeated pattern, wider than the images by 64 pixels on every side: h w 3, float32."""
-    random = np.random.default_rng(0)
-    total = np.zeros((H + 128, W + 128, 3), np.float32)
-    for size in (8, 20):
-        noise = random.uniform(0, 255, (H // size + 20, W // size + 20, 3)).astype(np.float32)
-        whole = cv2.resize(noise, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)
-        total += whole[: H + 128, : W + 128] / 2
-    return np.clip(total, 0, 255)
+def named(estimator):
+    return type(estimator).__name__ + (" quadratic" if getattr(estimator, "penalty", "") == "quadratic" else "")
 
 
-def pair(matrix):
-    """Two images and the flow from the first to the second, which is p -> matrix p (3 3, pixels)."""
-    places = np.dstack(np.meshgrid(np.arange(W, dtype=float), np.arange(H, dtype=float)))
-
-    def seen(at):
-        image = cv2.remap(texture(), (at + 64).astype(np.float32), None, cv2.INTER_CUBIC)
-        return torch.from_numpy(np.clip(np.rint(image), 0, 255).astype(np.uint8).transpose(2, 0, 1).copy())
-
-    there, back = (cv2.perspectiveTransform(places, m) for m in (matrix, np.linalg.inv(matrix)))
-    return seen(places), seen(back), torch.from_numpy((there - places).transpose(2, 0, 1)).float()
-
-
-def shifted(right, down):
-    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
-
-
-def turned(degrees):
-    return np.vstack([cv2.getRotationMatrix2D((W / 2, H / 2), degrees, 1.03), [0, 0, 1]])
-
-
-def error(flow, truth):
-    """The mean distance from 8 pixels off the border, in pixels."""
-    return (flow - truth)[:, 8:-8, 8:-8].norm(dim=0).mean().item()
+by_name = pytest.mark.parametrize("estimator", CLASSICAL, ids=named)
 
 
 @by_name
@@ -181,7 +161,7 @@ ONE, FLOATS, SMALLER = (
 )
 
 
-@pytest.mark.parametrize("estimator", [*CLASSICAL, network_of(SPyNetFlow)], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("estimator", [*CLASSICAL, network_of(SPyNetFlow)], ids=named)
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
@@ -211,7 +191,14 @@ def test_pictures_that_do_not_fit_are_named(estimator, other, sentence):
         (lambda: RAFT(updates=1.5), "RAFT: updates must be a whole number, at least 1, got 1.5."),
         (lambda: SPyNetFlow(raft_small(weights=None)), "SPyNetFlow: model must be a SPyNet; got a RAFT"),
         (lambda: SPyNetFlow("spynet-red"), "no weights called 'spynet-red', did you mean 'spynet-reds4'?"),
-        (lambda: RAFT(model="C_T_V9"), "no weights of RAFT called 'C_T_V9'"),
+        (lambda: RAFT(model="raft-smal"), "no weights called 'raft-smal', did you mean 'raft-small'?"),
+        (lambda: RAFT(small=1), "RAFT: small must be True or False, got 1."),
+        (lambda: HomographyFlow(per_cell=0), "HomographyFlow: per_cell must be at least 1, got 0."),
+        (
+            lambda: HornSchunck(penalty="huber"),
+            "HornSchunck: penalty must be 'charbonnier' or 'quadratic', got 'huber'.",
+        ),
+        (lambda: LucasKanade(epsilon=0), "LucasKanade: epsilon must be at least 0.01, got 0."),
         (lambda: NvidiaFlow(grid=3), "NvidiaFlow: grid must be 1, 2 or 4, got 3."),
     ],
 )
@@ -219,27 +206,6 @@ def test_settings_that_cannot_be_are_refused_when_built(build, sentence):
     with pytest.raises(UsageError) as caught:
         build()
     assert str(caught.value).startswith(sentence)
-
-
-def test_raft_without_its_file_says_where_it_belongs(tmp_path, monkeypatch):
-    monkeypatch.setattr(urllib.request, "_opener", None)  # so that the proxy below is seen
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
-    monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(
-        UsageError, match=r"^RAFT: raft_small_C_T_V2-01064c6d.pth can neither be read from .* nor fetch"
-    ):
-        RAFT()
-
-
-@pytest.mark.parametrize("held", [b"", b"no weights"])
-def test_raft_with_a_broken_file_says_so(tmp_path, monkeypatch, held):
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "raft_small_C_T_V2-01064c6d.pth").write_bytes(held)
-    with pytest.raises(UsageError, match=r"put the file there, or give model= a network\.$") as caught:
-        RAFT()
-    assert caught.value.__cause__ is not None
 
 
 def test_nvidias_engine_is_refused_where_it_is_not():
@@ -254,7 +220,7 @@ def test_nvidias_engine_is_refused_where_it_is_not():
 def test_estimators_are_values():
     assert DIS("fast") == DIS(preset="fast") != DIS()
     assert repr(network_of(RAFT)) == "RAFT(small=True, model=..., updates=2, device='cpu')"
-    assert repr(HornSchunck()) == "HornSchunck(smoothness=12.0, warps=5, iterations=15)"
+    assert repr(Farneback(3)) == "Farneback(levels=3, window=15, iterations=3, neighborhood=7, sigma=1.5)"
 
 
 def color(right, down, largest=None):

@@ -7,10 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from strategies import make_frames
+from weights_rows import use
+from weights_server import Server
 
 import peanut
 from peanut import UsageError
 from peanut.stages import sam3_mask
+from peanut.weights import at_hand
+from peanut.weights.table import Entry, File
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -228,22 +232,90 @@ def test_without_transformers_the_sentence_says_what_to_install(monkeypatch):
         peanut.Sam3Mask("red car", device="cpu")
 
 
-def test_without_the_weights_the_sentence_says_how_to_get_them(monkeypatch):
-    def gated(name):
+@pytest.fixture
+def published(tiny, tmp_path, cache, monkeypatch):
+    """The tiny model as the table's "sam3", on a server; nothing is in the Hub's own cache."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    for part in tiny:
+        part.save_pretrained(tmp_path / "saved")
+    with Server() as server:
+        paths = sorted((tmp_path / "saved").iterdir(), key=lambda path: path.suffix != ".safetensors")
+        server.files.update({f"/sam3/{path.name}": path.read_bytes() for path in paths})
+        files = tuple(File(path.name, None, "", (f"{server.address}/sam3/{path.name}",)) for path in paths)
+        row = Entry("sam3", "SAM 3 (text prompts)", files, "SAM", "SAM3", False)
+        use(monkeypatch, row)
+        monkeypatch.setattr(sam3_mask, "entries", lambda: {"sam3": row})
+        yield server
+
+
+def test_the_folder_is_fetched_file_by_file_once_and_then_needs_no_network(published, tiny, monkeypatch):
+    frames, exact = noisy([2]), {"device": "cpu", "dtype": "float32", "threshold": 0.0}
+    stage = peanut.Sam3Mask("red car", **exact)
+    expected = masks(frames, peanut.Sam3Mask("red car", tiny, threshold=0.0))
+    assert all(torch.equal(a, b) for a, b in zip(masks(frames, stage), expected, strict=True))
+    assert sorted(path for path, _ in published.asked) == sorted(published.files)
+    monkeypatch.setenv("PEANUT_OFFLINE", "1")
+    again = peanut.Sam3Mask("red car", **exact)
+    assert all(torch.equal(a, b) for a, b in zip(masks(frames, again), expected, strict=True))
+    assert len(published.asked) == len(published.files)
+    assert peanut.licence(again).startswith("any use, commercial too; keep the notices of sam3")
+
+
+def test_a_mirror_keeps_the_files_in_a_folder_of_the_rows_name(published, tmp_path, monkeypatch):
+    monkeypatch.setenv("PEANUT_WEIGHTS_MIRROR", str(tmp_path))
+    (tmp_path / "saved").rename(tmp_path / "sam3")
+    (tmp_path / "config.json").write_text("{}")  # of another row
+    peanut.Sam3Mask("red car", device="cpu")
+    assert not published.asked
+
+
+def test_without_the_weights_the_sentence_says_how_to_get_them(published, monkeypatch):
+    published.files.pop("/sam3/config.json")
+    with pytest.raises(UsageError, match=r"^sam3: config\.json cannot be had\. .*: the server answers 404 .*--as sam3"):
+        peanut.Sam3Mask("red car", device="cpu")
+    monkeypatch.setenv("PEANUT_OFFLINE", "1")
+    with pytest.raises(UsageError, match=r"^sam3: config\.json cannot be had\. .*PEANUT_OFFLINE is set"):
+        peanut.Sam3Mask("red car", device="cpu")
+
+
+def test_what_the_hubs_own_client_fetched_is_taken_from_there(cache, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert at_hand("sam3") is None
+    model = tmp_path / "hub" / "models--facebook--sam3"
+    for path, text in {"refs/main": "0" * 40, f"snapshots/{'0' * 40}/config.json": "{}"}.items():
+        (model / path).parent.mkdir(parents=True)
+        (model / path).write_text(text)
+    assert at_hand("sam3") == "facebook/sam3"
+    assert at_hand("samwise-mevis") is None
+
+
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_a_repository_that_is_gated_says_so_and_offline_is_passed_on(monkeypatch, offline):
+    asked = []
+
+    def gated(name, **settings):
+        asked.append(settings)
         raise OSError(f"You are trying to access a gated repo.\nRequest access to {name}.")
 
+    monkeypatch.setenv("PEANUT_OFFLINE", offline)
     monkeypatch.setitem(
         sys.modules,
         "transformers",
         SimpleNamespace(Sam3VideoModel=SimpleNamespace(from_pretrained=gated), Sam3VideoProcessor=None),
     )
     with pytest.raises(UsageError) as refused:
-        peanut.Sam3Mask("red car", device="cpu")
+        peanut.Sam3Mask("red car", "facebook/sam3", device="cpu")
     assert str(refused.value) == (
-        "Sam3Mask cannot load facebook/sam3 (You are trying to access a gated repo.): its licence must be accepted at "
-        "https://huggingface.co/facebook/sam3, and `hf auth login` must have logged you in."
+        "Sam3Mask cannot load facebook/sam3 (You are trying to access a gated repo.): a folder must hold a"
+        " Sam3VideoModel and its processor; of a repository the licence must be accepted at"
+        " https://huggingface.co/facebook/sam3, and `hf auth login` must have logged you in."
     )
     assert isinstance(refused.value.__cause__, OSError)
+    assert asked == [{"local_files_only": bool(offline)}]
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_load_refuses_what_it_cannot_load_before_it_fetches(name, sentence, monk
 
 def test_the_table_is_whole():
     table = weights.entries()
-    assert len(table) == 58
+    assert len(table) == 59
     for name, row in table.items():
         assert consequence(row.licence), name
         assert row.layout in {*LAYOUTS, "JIT", "ONNX", "TEXT"}, name

@@ -1,5 +1,7 @@
 """Rows of the table of weights for tests, what is fetched for them, and what is left in the cache."""
 
+from importlib import import_module
+
 import torch
 from weights_server import HASH, SIZE
 
@@ -37,5 +39,5 @@ def spynet_row(path):
 def use(monkeypatch, *rows):
     """The table has these rows and no others."""
     table = {row.name: row for row in rows}
-    for module in (by_hand, loading, store):
+    for module in (by_hand, import_module("peanut.weights.folder"), loading, store):
         monkeypatch.setattr(module, "entries", lambda: table)

@@ -16,7 +16,7 @@ from peanut.cli.chosen import Chosen, built
 from peanut.cli.job import VIDEO_SUFFIXES, Job
 from peanut.errors import UsageError
 from peanut.vision.array import Array
-from peanut.weights import here
+from peanut.weights import at_hand, here
 from peanut.words.candidate import Candidate
 from peanut.words.choice import Verdict
 from peanut.words.explain import explain, table
@@ -65,9 +65,7 @@ def _is_here(reader: str) -> bool:
         return here("samwise-mevis") and importlib.util.find_spec("sam2") is not None
     if importlib.util.find_spec("transformers") is None:
         return False
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache("facebook/sam3", "config.json"), str)
+    return at_hand("sam3") is not None
 
 
 @attrs.frozen(repr=False)

@@ -15,11 +15,19 @@ MEDIAN = 5
 """Side of the median filter that takes outliers away after every warp (Sun et al., CVPR 2010)."""
 COARSEST = 16
 """Pixels of the shorter side below which no image is halved."""
+CONTRAST, FLATTEST = 40.0, 8.0
+"""Grey levels of standard deviation that images are given, and that they are taken to have at least."""
+FEWEST, AVERAGED = 64, 7
+"""Pixels seen in both images by which their light is compared, and the side of the squares they are averaged over."""
 
 
 def coarse_to_fine(image: Array, other: Array, warps: int, refine: Refine) -> Array:
-    """A flow, h w 2, refined `warps` times on every level of a pyramid; it starts from none on the coarsest."""
-    pyramid: list[tuple[Array, ...]] = [(image.astype(np.float32), other.astype(np.float32))]
+    """A flow, h w 2, refined `warps` times on every level of a pyramid; it starts from none on the coarsest.
+
+    Images are stretched to one contrast before: in the dark little counts as much as much does in the light.
+    """
+    stretch = CONTRAST / max(float(image.std()), FLATTEST)
+    pyramid: list[tuple[Array, ...]] = [tuple(stretch * x.astype(np.float32) for x in (image, other))]
     while min(pyramid[-1][0].shape) >= 2 * COARSEST:
         h, w = pyramid[-1][0].shape
         size = -(-w // 2), -(-h // 2)
@@ -39,13 +47,28 @@ _DERIVATIVE = np.array([[1, -8, 0, 8, -1]], np.float32) / 12
 def linearized(image: Array, other: Array, flow: Array) -> tuple[Array, Array]:
     """Constancy of grey levels around a flow: gradient u + rest = 0 for the whole flow u (not for its change).
 
-    Returns gradient, h w 2, and rest, h w; both are 0 where the flow leaves the image.
+    What `other` shows along the flow is given the mean and the contrast of `image` first: a change of light is no
+    motion. Returns gradient, h w 2, and rest, h w; both are 0 where the flow leaves the image.
     """
     h, w = image.shape
     at = grid(slice(0, h), slice(0, w)) + flow
-    warped = sample(other, at)
+    seen = within(at, (h, w))
+    warped = _in_the_light_of(image, sample(other, at), seen)
     mean = (image + warped) / 2
     gradient = np.dstack([cv2.filter2D(mean, -1, kernel) for kernel in (_DERIVATIVE, _DERIVATIVE.T)])
-    gradient *= within(at, (h, w))[..., None]
-    change = (warped - image) * within(at, (h, w))
+    gradient *= seen[..., None]
+    change = (warped - image) * seen
     return gradient, change - (gradient * flow).sum(axis=2)
+
+
+def _in_the_light_of(image: Array, other: Array, seen: Array) -> Array:
+    """`other` with the mean and the contrast that `image` has where both are seen; a flat one keeps its contrast.
+
+    Contrast is that of averaged images: noise has little part in it.
+    """
+    if np.count_nonzero(seen) < FEWEST:
+        return other
+    averaged = (np.asarray(cv2.blur(x, (AVERAGED, AVERAGED)))[seen] for x in (image, other))
+    (mean, contrast), (other_mean, other_contrast) = ((x.mean(), x.std()) for x in averaged)
+    gain = contrast / other_contrast if min(contrast, other_contrast) > 1 else 1.0
+    return np.asarray((other - other_mean) * gain + mean, np.float32)

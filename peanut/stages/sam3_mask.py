@@ -14,6 +14,8 @@ from peanut.frame import Frame
 from peanut.pipeline import Stage
 from peanut.stages.grow import grown
 from peanut.validators import at_least, between
+from peanut.weights import entries, folder, names_used
+from peanut.weights.sources import offline
 
 RESTART = 300
 """Frames after which tracking begins anew: tracks are never given up before, and each costs time and memory."""
@@ -32,20 +34,19 @@ class Sam3Mask(Stage):
     What the tracker reads no more is dropped after each frame, so memory does not grow with the video.
 
     prompt: a noun phrase, such as "red car".
-    model: a Hugging Face repository or folder, or (model, processor): a `Sam3VideoModel` and a `Sam3VideoProcessor`;
-        such a model is used where and in the type it is in.
+    model: a name in the table of weights, fetched on first use, a folder or a Hugging Face repository as transformers
+        reads them, or (model, processor): a `Sam3VideoModel` and a `Sam3VideoProcessor`; such a model is used where and
+        in the type it is in.
     threshold: how sure a detection must be, 0 to 1. Objects that appear beside others need 0.2 more, as published.
     grow: pixels added around what was found, a disc; None: what suits the size of the image (`peanut.grow`).
     device, dtype: "auto" takes the fastest that is there.
-    Needs `pip install peanut-video[p-mask]`, and for facebook/sam3 an accepted licence and a login.
+    Needs `pip install peanut-video[p-mask]`, and for the weights an accepted licence and a login.
     Latency: 0. Holds: 1 frame; per object the memories of 7 frames, and up to 20 where tracking was confirmed.
     Raises UsageError if transformers or the weights are not there.
     """
 
     prompt: str
-    model: str | tuple[Any, Any] = attrs.field(
-        default="facebook/sam3", repr=lambda x: repr(x) if isinstance(x, str) else "..."
-    )
+    model: str | tuple[Any, Any] = attrs.field(default="sam3", repr=lambda x: repr(x) if isinstance(x, str) else "...")
     device: str | torch.device = "auto"
     dtype: str | torch.dtype = "auto"
     threshold: float = attrs.field(default=0.5, validator=between(0.0, 1.0))
@@ -73,6 +74,10 @@ class Sam3Mask(Stage):
         model.new_det_thresh = min(1.0, self.threshold + NEW_ABOVE)
         object.__setattr__(self, "_model", model)
         object.__setattr__(self, "_processor", processor)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return names_used(self.model)
 
     def __str__(self) -> str:
         return f"Sam3Mask({self.prompt!r})"
@@ -130,11 +135,15 @@ def _load(name: str) -> tuple[Any, Any]:
         raise UsageError(
             "Sam3Mask needs transformers 5 or newer: pip install 'peanut-video[p-mask]' 'transformers>=5'."
         ) from error
+    where = folder(name) if name in entries() else name
+    here = offline()
     try:
-        return Sam3VideoModel.from_pretrained(name), Sam3VideoProcessor.from_pretrained(name)
+        model = Sam3VideoModel.from_pretrained(where, local_files_only=here)
+        return model, Sam3VideoProcessor.from_pretrained(where, local_files_only=here)
     except (OSError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(
-            f"Sam3Mask cannot load {name} ({reason}): its licence must be accepted at https://huggingface.co/{name}, "
-            "and `hf auth login` must have logged you in."
+            f"Sam3Mask cannot load {where} ({reason}): a folder must hold a Sam3VideoModel and its processor; of a"
+            f" repository the licence must be accepted at https://huggingface.co/{where}, and `hf auth login` must have"
+            " logged you in."
         ) from error

@@ -11,6 +11,7 @@ from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.e2fgvi import E2FGVI
 from peanut.networks.nanodet import NanoDet
+from peanut.networks.raft import ENCODER, raft, raft_like
 from peanut.networks.sam2 import build, size_of
 from peanut.networks.samwise import SAMWISE
 from peanut.networks.spynet import SPyNet
@@ -63,6 +64,7 @@ BUILDERS: dict[str, Callable[[str], nn.Module]] = {
     r"SAMWISE": lambda _: SAMWISE(),
     r"SAM 2": _sam2,
     r"NanoDet-g": lambda _: NanoDet(),
+    r"RAFT (small|large), torchvision": lambda network: raft(small="small" in network),
 }
 """Our networks by the beginning of what the table calls them."""
 
@@ -79,5 +81,6 @@ LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
     "cmt_adapters.0.spatial_pos_embed": SAMWISE.like,
     "maskmem_tpos_enc": _sam2_like,
     "stages.0.units.0.first.0.weight": lambda _: NanoDet(),
+    ENCODER: raft_like,
 }
 """Our networks by a tensor that only they have."""

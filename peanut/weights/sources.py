@@ -74,10 +74,10 @@ def offline() -> bool:
     return os.environ.get("PEANUT_OFFLINE", "") not in ("", "0")
 
 
-def mirrored(name: str, sources: tuple[str, ...]) -> tuple[str, ...]:
-    """The sources of a file, before them `PEANUT_WEIGHTS_MIRROR`: an address or a folder where files lie by name."""
+def mirrored(names: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
+    """The sources of a file, before them its names at `PEANUT_WEIGHTS_MIRROR`, an address or a folder."""
     mirror = os.environ.get("PEANUT_WEIGHTS_MIRROR", "")
-    return (f"{mirror.rstrip('/')}/{name}", *sources) if mirror else sources
+    return (*(f"{mirror.rstrip('/')}/{name}" for name in names if mirror), *sources)
 
 
 def fetch(source: str, part: Path, *, size: int | None = None) -> None:

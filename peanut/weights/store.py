@@ -146,7 +146,7 @@ def _came_by_hand(kept: Path, file: File) -> bool:
 def _obtain(entry: Entry, file: File, kept: Path) -> None:
     """Fetch from the first source that gives the published file. Raises UsageError that says what each one said."""
     part, reasons = part_of(kept), []
-    for source in mirrored(file.name, file.sources):
+    for source in mirrored(_names(entry, file), file.sources):
         if not file.sha256:
             _clear(part)  # only a hash can tell that a continued file is of one piece
         try:
@@ -162,6 +162,16 @@ def _obtain(entry: Entry, file: File, kept: Path) -> None:
         f"{entry.name}: {file.name} cannot be had. {'; '.join(reasons)}. If you have the file:"
         f" `peanut weights add {file.name} --as {entry.name}`."
     )
+
+
+def _names(entry: Entry, file: File) -> tuple[str, ...]:
+    """What a file is called at a mirror. Of files that belong together many have the same names, such as config.json:
+    they lie in a folder of the row's name, and outside of it only a hash can tell whose they are.
+    """
+    inside = f"{entry.name}/{file.name}"
+    if len(entry.files) == 1:
+        return (file.name,)
+    return (inside, file.name) if len(file.sha256) == 64 else (inside,)
 
 
 def admit(came: Path, kept: Path, file: File, source: str) -> None:
