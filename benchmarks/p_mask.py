@@ -4,13 +4,19 @@ python -m benchmarks.p_mask adapters    fused attention against `nn.MultiheadAtt
 python -m benchmarks.p_mask chain       a clip in bfloat16 against float32, Hiera-T and Hiera-B+
 python -m benchmarks.p_mask prompts     what a further prompt on the same stream costs
 python -m benchmarks.p_mask memory      400 frames with a small network, 40 with one of full width
+python -m benchmarks.p_mask live CLIP...    clips of 1 with and without remembered tokens: cost, memory, and how far
+    their masks agree with clips of 8; Hiera-T of full width, the first 16 frames of videos or folders of pictures
 """
 
+import json
 import resource
 import subprocess
 import sys
+import tempfile
 from fractions import Fraction
-from time import perf_counter
+from itertools import islice
+from pathlib import Path
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
@@ -140,9 +146,48 @@ def memory(width: str = "") -> None:
             print(f"memory, {width} network: peak {peak:.0f} MB after {number} frames", flush=True)
 
 
+def live(*paths: str) -> None:
+    """Each way in a process of its own, since it is the peak that is measured; masks are compared with the first's."""
+    ways = {"clips of 8": {}, "clips of 1": {"clip": 1}, "preset live": {"preset": "live"}}
+    print(
+        "| way | " + " | ".join(f"{Path(path).name}: J with clips of 8" for path in paths) + " | s a frame | peak, MB |"
+    )
+    print("| --- " * (len(paths) + 3) + "|")
+    expected: list[Tensor] = []
+    for name, settings in ways.items():
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "masks.pt"
+            command = [sys.executable, "-m", "benchmarks.p_mask", "one", str(out), json.dumps(settings), *paths]
+            subprocess.run(command, check=True)
+            found = torch.load(out, weights_only=True)
+        expected = expected or found["masks"]
+        overlaps = [f"{iou(ours, theirs):.3f}" for ours, theirs in zip(found["masks"], expected, strict=True)]
+        print(f"| {name} | {' | '.join(overlaps)} | {found['seconds']:.2f} | {found['peak']:.0f} |", flush=True)
+
+
+def iou(ours: Tensor, theirs: Tensor) -> float:
+    """Mean over the frames in which either finds something."""
+    shares = [float((a & b).sum() / (a | b).sum()) for a, b in zip(ours, theirs, strict=True) if (a | b).any()]
+    return sum(shares) / max(1, len(shares))
+
+
+def one(out: str, settings: str, *paths: str) -> None:
+    torch.manual_seed(0)
+    network = seen(SAMWISE("t"))
+    stage = peanut.PMask("the dog", model=network, tokenizer=spell, device="cpu", grow=0, **json.loads(settings))
+    masks, frames, seconds = [], 0, 0.0
+    for path in paths:
+        clip = list(islice(peanut.read(path), 16))
+        start = process_time()
+        masks.append(torch.stack([frame.mask for frame in stage(iter(clip)) if frame.mask is not None]))
+        seconds, frames = seconds + process_time() - start, frames + len(clip)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    torch.save({"masks": masks, "seconds": seconds / frames, "peak": peak}, out)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["memory"]:
-        memory(*sys.argv[2:])
+    if sys.argv[1:2] in (["memory"], ["live"], ["one"]):
+        {"memory": memory, "live": live, "one": one}[sys.argv[1]](*sys.argv[2:])
     else:
         for part in (adapters, chain, prompts):
             if part.__name__ in sys.argv[1:] or len(sys.argv) < 2:

@@ -1,4 +1,4 @@
-"""`peanut weights try`: a checkpoint at work on a real clip, what it measures beside what is to be expected, a picture."""
+"""`peanut weights try`: a checkpoint at work on a real clip, and what it measures beside what is to be expected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +56,8 @@ def trial(name: str, network: Any) -> Trial | None:
         return _enlarged(name, network) if network.scale == 4 else _restored(name, network)
     if hasattr(network, "maskmem_tpos_enc"):  # SAM 2, whose class is there with its package alone
         return _tracked(network)
+    if type(network).__name__ == "RAFT":  # torchvision's class, which is slow to import
+        return _measured(network)
     run = next((run for kind, run in TRIALS.items() if isinstance(network, kind)), None)
     return None if run is None else run(network)
 
@@ -139,7 +141,8 @@ def _measured(network: Any) -> Trial:
     other = cv2.warpAffine(image.numpy(), matrix, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     at = np.dstack(np.meshgrid(np.arange(w), np.arange(h)))
     truth = torch.from_numpy(at @ matrix[:, :2].T + matrix[:, 2] - at).permute(2, 0, 1)
-    flow = peanut.SPyNetFlow(network)(image.image, torch.from_numpy(other).permute(2, 0, 1))
+    estimator: Any = peanut.SPyNetFlow(network) if isinstance(network, SPyNet) else peanut.RAFT(model=network)
+    flow = estimator(image.image, torch.from_numpy(other).permute(2, 0, 1))
     inside = (slice(None), slice(16, -16), slice(16, -16))  # what leaves the image has no flow
     error = float((flow - truth)[inside].norm(dim=0).mean())
     drawn = [image.with_image(peanut.flow_image(one.float(), largest=6)) for one in (flow, truth)]
