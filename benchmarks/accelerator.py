@@ -1,6 +1,8 @@
 """The three learned stages on an accelerator: milliseconds per frame and peak memory, streaming, transfers included.
 
-python -m benchmarks.accelerator [PART...] [-- FRAMES [WEIGHTS]]    parts: ur_net, nof_eraser, p_mask, quality
+python -m benchmarks.accelerator [PART...] [-- FRAMES [WEIGHTS]]    parts: ur_net, nof_eraser, p_mask, length, quality
+
+`length`: memory over the length of a stream, 100 frames against 1,000, of each stage and of the row.
 
 Weights are stand-ins (they change neither time nor memory), except for `quality`: the published BasicVSR on the first
 15 of FRAMES (a video) reduced four times, as whole clip, against the frames themselves. WEIGHTS: its file.
@@ -95,6 +97,34 @@ def p_mask() -> None:
             cost(f"P-MASK, Hiera-{size.upper()}, {shown}", stage, 32, (432, 768))
 
 
+def length() -> None:
+    """GPU memory after 100 and after 1,000 frames: it should be the same."""
+    torch.manual_seed(0)
+    finder = PMask("a dog", model=seen(SAMWISE("t")), tokenizer=spell, device=DEVICE)
+    eraser, sharpener = NOFEraser(stand_in(), device=DEVICE), URNet(BasicVSRPlusPlus(), device=DEVICE)
+    size = 120, 216
+    rows = {
+        "P-MASK": peanut.Pipeline() | finder,
+        "NOF-Eraser": peanut.Pipeline() | eraser,
+        "UR-Net": peanut.Pipeline() | sharpener,
+        "the row": peanut.Pipeline() | finder | peanut.map(boxed) | eraser | sharpener,
+    }
+    for name, stages in rows.items():
+        peaks = []
+        torch.cuda.reset_peak_memory_stats()
+        for number, _ in enumerate(stages(clip(1000, size, hole=True)), start=1):
+            if number in (100, 1000):
+                peaks.append(torch.cuda.max_memory_allocated() / 2**20)
+        print(f"{name}, {size[1]}x{size[0]}: peak {peaks[0]:.0f} MiB after 100 frames, {peaks[1]:.0f} after 1,000")
+
+
+def boxed(frame: Frame) -> Frame:
+    """What a stand-in finds is cut to a box, so that something is known around it."""
+    box = torch.zeros(frame.size, dtype=torch.bool)
+    box[30:90, 50:110] = True
+    return frame.with_mask(box)
+
+
 def quality(video: str, model: str = "basicvsr-reds4") -> None:
     truth = torch.stack([frame.image for frame, _ in zip(peanut.read(video), range(15), strict=False)])
     half = [side // 4 for side in truth.shape[-2:]]
@@ -116,7 +146,7 @@ if __name__ == "__main__":
     split = arguments.index("--") if "--" in arguments else len(arguments)
     parts, video = arguments[:split], arguments[split + 1 :]
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-    for part in (ur_net, nof_eraser, p_mask):
+    for part in (ur_net, nof_eraser, p_mask, length):
         if part.__name__ in parts or not parts:
             part()
     if video and ("quality" in parts or not parts):

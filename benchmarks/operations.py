@@ -2,13 +2,13 @@
 
     python -m benchmarks.operations
 
-Counted by PyTorch's own counter of floating point operations (2 for a MAC) on tensors without values: products of
-matrices, convolutions and attention. What is pointwise, and looking up
-pixels, is not counted. A frame's share of what a window or clip computes; the conditional memory encoder's second look
-is left out.
+Counted by PyTorch's own counter of floating point operations (2 for a MAC), on tensors without values except for
+SAMWISE: products of matrices, convolutions and attention. What is pointwise, and looking up pixels, is not counted. A
+frame's share of what a window or clip computes; the conditional memory encoder's second look is left out.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from peanut.networks.e2fgvi import E2FGVI
 from peanut.networks.nanodet import NanoDet
 from peanut.networks.samwise import SAMWISE, MemoryBank
 from peanut.networks.spynet import SPyNet
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def counted(work: Callable[[], object]) -> float:
@@ -56,25 +58,26 @@ def rows_of_samwise() -> None:
         print(f"| of it learned | {learned / 1e6:.2f} | | SAM 2 and RoBERTa are frozen |", flush=True)
 
 
-@torch.no_grad()
+def empty(network: N) -> N:
+    """The network without values."""
+    return network.eval().requires_grad_(False).to("meta")
+
+
 def main() -> None:
     peanut.fast_paths(False)
     print("| network | parameters (millions) | MAC a frame (billions) | counted for |\n| --- | --- | --- | --- |")
-    pair = torch.rand(2, 1, 3, 240, 432)
-    spynet = SPyNet().eval()
+    pair = torch.rand(2, 1, 3, 240, 432, device="meta")
+    spynet = empty(SPyNet())
     row("SPyNet", spynet, lambda: spynet(*pair), 1, "a pair of 432x240")
-    with torch.device("cpu"):  # what it does depends on values
-        rows_of_samwise()
-    eraser = E2FGVI().eval().requires_grad_(False)
-    window = torch.rand(1, 15, 3, 240, 432) - 0.5
+    rows_of_samwise()
+    eraser, window = empty(E2FGVI()), torch.rand(1, 15, 3, 240, 432, device="meta")
     row("E2FGVI-HQ", eraser, lambda: eraser(window, 11), 5, "432x240, 11 local and 4 reference frames, 5 new ones")
-    clip = torch.rand(1, 5, 3, 180, 320)
-    for sharpener in (BasicVSR().eval(), BasicVSRPlusPlus().eval()):
+    clip = torch.rand(1, 5, 3, 180, 320, device="meta")
+    for sharpener in (empty(BasicVSR()), empty(BasicVSRPlusPlus())):
         row(f"{type(sharpener).__name__} x4", sharpener, lambda: sharpener(clip), 5, "320x180 to 1280x720, 5 frames")  # noqa: B023
-    detector = NanoDet().eval()
-    row("NanoDet-g", detector, lambda: detector(torch.rand(1, 3, 416, 416)), 1, "416x416")
+    detector, image = empty(NanoDet()), torch.rand(1, 3, 416, 416, device="meta")
+    row("NanoDet-g", detector, lambda: detector(image), 1, "416x416")
 
 
 if __name__ == "__main__":
-    with torch.device("meta"):
-        main()
+    main()

@@ -72,8 +72,8 @@ def _enlarged(name: str, network: Any) -> Trial:
     small = [_reduced(frame, blurred=name.endswith(("-bd", "-bd-mmlab"))) for frame in truth]
     plain = list(peanut.Enlarge(4, "bicubic")(iter(small)))
     sharp = list(peanut.URNet(network)(iter(small)))
-    gain = _psnr(sharp, truth) - _psnr(plain, truth)
-    said = f"enlarged four times: {{measured:+.2f}} dB over bicubic ({_psnr(plain, truth):.2f} dB)"
+    gain = psnr(sharp, truth) - psnr(plain, truth)
+    said = f"enlarged four times: {{measured:+.2f}} dB over bicubic ({psnr(plain, truth):.2f} dB)"
     return Trial(gain, 1.0, said, {"bicubic": plain, name: sharp, "truth": truth})
 
 
@@ -81,8 +81,8 @@ def _restored(name: str, network: Any) -> Trial:
     truth = _frames(*SLOW, 320)
     worse = _noisy(truth) if "denoise" in name else _blurred(truth) if "deblur" in name else _compressed(truth)
     better = list(peanut.URNet(network)(iter(worse)))
-    gain = _psnr(better, truth) - _psnr(worse, truth)
-    said = f"restored: {{measured:+.2f}} dB over what it was given ({_psnr(worse, truth):.2f} dB)"
+    gain = psnr(better, truth) - psnr(worse, truth)
+    said = f"restored: {{measured:+.2f}} dB over what it was given ({psnr(worse, truth):.2f} dB)"
     return Trial(gain, 0.3, said, {"given": worse, name: better, "truth": truth})
 
 
@@ -91,7 +91,7 @@ def _erased(network: Any) -> Trial:
     masked = [_with_box(frame, number) for number, frame in enumerate(truth)]
     erasers: dict[str, Any] = {"Telea": peanut.PerFrame(), "this": peanut.NOFEraser(network)}
     done = {title: list(eraser(iter(masked))) for title, eraser in erasers.items()}
-    levels = {title: _psnr(frames, truth, masked) for title, frames in done.items()}
+    levels = {title: psnr(frames, truth, masked) for title, frames in done.items()}
     said = f"a box before a street, erased: {{measured:+.2f}} dB over Telea ({levels['Telea']:.2f} dB) in the hole"
     shown = {"masks": list(peanut.overlay()(iter(masked))), **done, "truth": truth}
     return Trial(levels["this"] - levels["Telea"], 2.0, said, shown)
@@ -102,7 +102,7 @@ def _filled(network: Any) -> Trial:
     masked = [_with_box(frame, number) for number, frame in enumerate(truth)]
     done = list(peanut.PerFrame(network)(iter(masked)))
     said = "a box before a street, filled frame by frame: {measured:.2f} dB in the hole"
-    return Trial(_psnr(done, truth, masked), 15.0, said, {"masks": list(peanut.overlay()(iter(masked))), "this": done})
+    return Trial(psnr(done, truth, masked), 15.0, said, {"masks": list(peanut.overlay()(iter(masked))), "this": done})
 
 
 def _walking() -> tuple[Frames, Frames]:
@@ -215,7 +215,7 @@ def _with_box(frame: Frame, number: int) -> Frame:
     return frame.with_mask(mask)
 
 
-def _psnr(frames: Frames, truth: Frames, masked: Frames | None = None) -> float:
+def psnr(frames: Frames, truth: Frames, masked: Frames | None = None) -> float:
     """Decibels over all pixels of all frames, or those that are masked."""
     pairs = list(zip(frames, truth, strict=True))
     errors = [(one.image.double() - other.image).square().mean(dim=0) for one, other in pairs]

@@ -75,7 +75,7 @@ STAGES = {  # as in the README's table -> stages, the usual one first; more with
         lambda _: peanut.Phrase("the man in red"),
         lambda _: peanut.Phrase("everything", but_not="the dog", every=9, preset="fast"),
     ],
-    "PMask(text)": [lambda _: p_mask(), lambda _: p_mask(clip=1)],
+    "PMask(text)": [lambda _: p_mask(), lambda _: p_mask(preset="live")],
     "Sam2Track(prompts)": [lambda _: sam2_track()],
     "FixedRegion(box)": [lambda _: peanut.FixedRegion((4, 4, 20, 20))],
     "ColorKey(color)": [lambda _: peanut.ColorKey("green")],

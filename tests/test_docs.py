@@ -46,6 +46,14 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_the_files_that_the_page_of_the_paper_names_are_there():
+    named = re.findall(
+        r"`((?:peanut|tests|benchmarks|examples|docs)/[\w./]+)`", (ROOT / "docs" / "paper.md").read_text()
+    )
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def example(name, *words):
     done = subprocess.run([sys.executable, ROOT / "examples" / name, *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -57,6 +65,20 @@ def test_the_example_that_composes(walker, tmp_path):
     example("compose.py", walker.video, tmp_path / "clean.mp4")
     for name in ("clean.mp4", "clean-masks.mp4"):
         assert len(list(peanut.read(tmp_path / name))) == walker.length
+
+
+@pytest.mark.slow
+def test_the_example_of_the_row(walker, tmp_path):
+    """The walker is no man: what a sentence means is found nowhere, and the row says so."""
+    short = tmp_path / "short.mp4"
+    (peanut.read(walker.video, stop="0.3", max_size=96) | peanut.write(short)).run()
+    try:
+        peanut.URNet("basicvsr-reds4", device="cpu")
+    except peanut.UsageError as error:
+        pytest.skip(f"the weights cannot be fetched: {error}")
+    told = example("cascade.py", short, tmp_path / "sharp.mp4", "the man")
+    assert "nothing was removed" in told
+    assert {frame.size[1] for frame in peanut.read(tmp_path / "sharp.mp4")} == {4 * 96}
 
 
 @pytest.mark.slow

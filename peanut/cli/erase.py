@@ -58,9 +58,9 @@ from peanut.errors import UsageError
 )
 @click.option(
     "--upscale",
-    metavar="4|NAME",
-    help="Afterwards: four times as large and sharp, by BasicVSR++, or by a name of `peanut weights list` or a file; "
-    "basicvsr-reds4 comes from the package index.",
+    metavar="SCALE",
+    help="Afterwards: 4 makes it four times as large and sharp, by BasicVSR++. In its place a name of `peanut weights "
+    "list` or a file: basicvsr-reds4 comes from the package index.",
 )
 @click.option(
     "--crf",

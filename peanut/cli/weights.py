@@ -81,6 +81,7 @@ def verify(names: tuple[str, ...]) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
     "--to",
+    metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("peanut-trials"),
     show_default=True,
