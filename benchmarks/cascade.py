@@ -38,7 +38,7 @@ def in_a_box(frame: Frame) -> Frame:
 
 def row() -> peanut.Pipeline:
     torch.manual_seed(0)
-    finder = seen(SAMWISE("t", image_size=256, vocab_size=99, **SMALL))
+    finder = seen(SAMWISE("t", image_size=128, vocab_size=99, **SMALL))
     eraser = stand_in(channels=16, dim=32, heads=1, blocks=2, hidden=98)
     with torch.no_grad():
         sharpener = BasicVSRPlusPlus(8, 1)
@@ -53,7 +53,7 @@ def row() -> peanut.Pipeline:
 
 def twice() -> Iterator[Frame]:
     """The clip, and once more."""
-    for number, frame in enumerate(chain(*(peanut.read(clip(), max_size=128) for _ in range(2)))):
+    for number, frame in enumerate(chain(*(peanut.read(clip(), max_size=96) for _ in range(2)))):
         yield attrs.evolve(frame, index=number, time=Fraction(number, 25), shot=frame.shot + 10 * (number // 250))
 
 
@@ -69,7 +69,7 @@ def memory() -> None:
 def man() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clean.mp4"
-        source = peanut.read(clip(), start=START, stop=STOP, max_size=128)
+        source = peanut.read(clip(), start=START, stop=STOP, max_size=96)
         statistics = (source | row() | peanut.write(path)).run()
         written = [(frame.index, frame.size) for frame in peanut.read(path)]
     print(statistics)
