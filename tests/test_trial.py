@@ -3,9 +3,10 @@
 import pytest
 import torch
 from click.testing import CliRunner
-from stand_ins import narrow_basicvsr, narrow_e2fgvi, small_sam2, small_samwise
+from stand_ins import narrow_basicvsr, narrow_e2fgvi, small_sam2, small_samwise, spell
 
 import peanut
+import peanut.trial
 from peanut.cli.app import cli
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.trial import trial
@@ -30,16 +31,16 @@ def test_random_weights_are_not_as_expected_and_are_shown(name, make):
     assert "{measured" in done.said
 
 
-@pytest.mark.parametrize("make", [small_samwise, small_sam2], ids=["by text", "by box"])
-def test_what_finds_is_compared_with_what_moves(make, monkeypatch):
+def test_what_finds_is_compared_with_what_moves(monkeypatch):
     pytest.importorskip("sam2")
     pytest.importorskip("transformers")
-    from stand_ins import spell
-
+    walking = peanut.trial._walking()
+    monkeypatch.setattr("peanut.trial._walking", lambda: walking)  # once for both
     monkeypatch.setattr("peanut.stages.p_mask._tokenizer", lambda: spell)
-    done = trial("samwise", make())
-    assert 0 <= done.measured <= 1
-    assert list(done.shown) == ["this", "what moves"]
+    for network in (small_samwise(), small_sam2()):
+        done = trial("finds", network)
+        assert 0 <= done.measured <= 1
+        assert list(done.shown) == ["this", "what moves"]
 
 
 def test_published_weights_are_as_expected(tmp_path):
