@@ -2,7 +2,7 @@
 
 python -m benchmarks.accelerator [PART...] [-- FRAMES [WEIGHTS]]    parts: ur_net, nof_eraser, p_mask, length, quality
 
-`length`: memory over the length of a stream, 100 frames against 1,000, of each stage and of the row.
+`length`: memory over the length of a stream, 100 frames against 1,000, of each stage and of the cascade.
 
 Weights are stand-ins (they change neither time nor memory), except for `quality`: the published BasicVSR on the first
 15 of FRAMES (a video) reduced four times, as whole clip, against the frames themselves. WEIGHTS: its file.
@@ -107,7 +107,7 @@ def length() -> None:
         "P-MASK": peanut.Pipeline() | finder,
         "NOF-Eraser": peanut.Pipeline() | eraser,
         "UR-Net": peanut.Pipeline() | sharpener,
-        "the row": peanut.Pipeline() | finder | peanut.map(boxed) | eraser | sharpener,
+        "the cascade": peanut.Pipeline() | finder | peanut.map(boxed) | eraser | sharpener,
     }
     for name, stages in rows.items():
         peaks = []

@@ -1,4 +1,4 @@
-"""P-MASK | NOF-Eraser | UR-Net as one row on a real clip: frames, order, memory. Networks are small, weights stand-ins.
+"""P-MASK | NOF-Eraser | UR-Net on a real clip: frames, order, memory. Networks are small, weights stand-ins.
 
     python -m benchmarks.cascade               the man of the demo's clip: frames out, and where the time goes
     python -m benchmarks.cascade memory        400 frames: the process's peak on the way
@@ -36,7 +36,7 @@ def in_a_box(frame: Frame) -> Frame:
     return frame.with_mask(box if frame.mask is None else frame.mask & box)
 
 
-def row() -> peanut.Pipeline:
+def cascade() -> peanut.Pipeline:
     torch.manual_seed(0)
     finder = seen(SAMWISE("t", image_size=128, vocab_size=99, **SMALL))
     eraser = stand_in(channels=16, dim=32, heads=1, blocks=2, hidden=98)
@@ -58,19 +58,19 @@ def twice() -> Iterator[Frame]:
 
 
 def memory() -> None:
-    for number, frame in enumerate(row()(islice(twice(), MARKS[-1])), start=1):
+    for number, frame in enumerate(cascade()(islice(twice(), MARKS[-1])), start=1):
         if frame.index != number - 1:
             raise RuntimeError(f"frame {frame.index} came out as number {number}.")
         if number in MARKS:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-            print(f"the row, small networks: {number} frames in order, peak {peak:.0f} MB", flush=True)
+            print(f"the cascade, small networks: {number} frames in order, peak {peak:.0f} MB", flush=True)
 
 
 def man() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clean.mp4"
         source = peanut.read(clip(), start=START, stop=STOP, max_size=96)
-        statistics = (source | row() | peanut.write(path)).run()
+        statistics = (source | cascade() | peanut.write(path)).run()
         written = [(frame.index, frame.size) for frame in peanut.read(path)]
     print(statistics)
     first, last, (h, w) = written[0][0], written[-1][0], written[0][1]

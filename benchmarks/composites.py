@@ -2,7 +2,7 @@
 
 A fixed set whose clips come from packages, for `python -m benchmarks.erasers`: the five long shots of `bikes.mp4`, up
 to 40 frames each, 432x184, once with a child that crosses (5 % of the image is masked), once with three that touch each
-other and hardly move (15 %), and two scenes of `benchmarks/unseen.py`, in which half of the hole no frame shows:
+other and hardly move (16 %), and two scenes of `benchmarks/unseen.py`, in which half of the hole no frame shows:
 
     bikes-000  bikes-030  bikes-076  bikes-137  bikes-187  _crossing and _swaying each
     stripes_pan  carpet_pan

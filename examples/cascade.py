@@ -1,4 +1,4 @@
-"""The whole idea as one row: a sentence, an eraser, four times the size; with the best that is on this machine.
+"""The whole idea as one pipeline: a sentence, an eraser, four times the size; with the best that is on this machine.
 
 python examples/cascade.py street.mp4 sharp.mp4 "the man in the red jacket"
 """

@@ -1,4 +1,4 @@
-"""P-MASK | NOF-Eraser | UR-Net as one row, with small networks in place of the published ones."""
+"""P-MASK | NOF-Eraser | UR-Net as one pipeline, with small networks in place of the published ones."""
 
 from functools import cache
 
@@ -38,7 +38,7 @@ def in_a_box(frame):
     return frame.with_mask(frame.mask & box)
 
 
-def row(**which):
+def cascade(**which):
     p_mask, eraser, sharpener = stages(**which)
     return peanut.Pipeline() | p_mask | in_a_box | eraser | sharpener
 
@@ -67,11 +67,11 @@ def pushed(pipeline, frames):
 
 def test_pulled_pushed_and_prefetched_are_the_same():
     frames = clip(5, 3)
-    pulled = list(row()(frames))
+    pulled = list(cascade()(frames))
     assert [frame.index for frame in pulled] == list(range(8))
     assert pulled[0].size == (240, 432)
     assert any(frame.mask.any() for frame in pulled)
-    assert same(list(pushed(row(), frames)), pulled)
+    assert same(list(pushed(cascade(), frames)), pulled)
     p_mask, eraser, sharpener = stages()
     threads = peanut.Pipeline() | p_mask | in_a_box | peanut.prefetch(2) | eraser | peanut.prefetch(2) | sharpener
     assert same(list(threads(frames)), pulled)
@@ -79,19 +79,19 @@ def test_pulled_pushed_and_prefetched_are_the_same():
 
 def test_live_gives_a_frame_for_a_frame():
     frames = clip(4)
-    with row(live=True).session(fps=25) as session:
+    with cascade(live=True).session(fps=25) as session:
         out = []
         for frame in frames:
             (one,) = session.push(frame)
             out.append(one)
         assert not list(session.flush())
-    assert same(out, list(row(live=True)(frames)))
+    assert same(out, list(cascade(live=True)(frames)))
 
 
 def test_a_cut_ends_the_world():
     joined = clip(3, 4)
-    out = list(row()(joined))
-    alone = [frame for shot in (joined[:3], joined[3:]) for frame in row()(shot)]
+    out = list(cascade()(joined))
+    alone = [frame for shot in (joined[:3], joined[3:]) for frame in cascade()(shot)]
     assert same(out, alone)
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_found_passes_bit_for_bit():
     p_mask, eraser, sharpener = stages(found=False)
     untouched = list((peanut.Pipeline() | p_mask | eraser)(frames))
     assert all(torch.equal(new.image, old.image) for new, old in zip(untouched, frames, strict=True))
-    sharp, alone = list(row(found=False)(frames)), list(sharpener(iter(frames)))
+    sharp, alone = list(cascade(found=False)(frames)), list(sharpener(iter(frames)))
     assert all(torch.equal(new.image, old.image) for new, old in zip(sharp, alone, strict=True))
 
 
@@ -118,12 +118,12 @@ def test_each_stage_measures_the_flow_of_a_pair_once(monkeypatch):
             return to_next, back
 
         monkeypatch.setattr(network, "flows", counted)
-    list(row()(frames))
+    list(cascade()(frames))
     assert pairs == {"NOFEraser": 5, "URNet": 5}
 
 
 def test_latency_and_frames_held_are_the_sums_that_the_stages_tell():
-    run = row()(clip(10))
+    run = cascade()(clip(10))
     list(run)
     p_mask, _, *others = run.statistics.stages[-4:]
     for stage, told in zip([p_mask, *others], stages(), strict=True):

@@ -68,8 +68,8 @@ def test_the_example_that_composes(walker, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_example_of_the_row(walker, tmp_path):
-    """The walker is no man: what a sentence means is found nowhere, and the row says so."""
+def test_the_example_of_the_cascade(walker, tmp_path):
+    """The walker is no man: what a sentence means is found nowhere, and the run says so."""
     short = tmp_path / "short.mp4"
     (peanut.read(walker.video, stop="0.3", max_size=96) | peanut.write(short)).run()
     try:

@@ -27,8 +27,8 @@ class LucasKanade(PairwiseEstimator):
     damping: pull towards the flow so far, in squared grey levels per pixel: what holds where nothing has texture.
     penalty: what residuals are measured by. "charbonnier": every window leaves aside what does not move with it (of its
     pixels every second one is taken), and every pixel takes the motion of that window around it which fits best;
-    "quadratic", as published in 1981: least squares over the window around the pixel, in a fifth of the time. epsilon:
-    grey levels from which on a residual counts less than by its square.
+    "quadratic", as published in 1981: least squares over the window around the pixel, in a quarter of the time.
+    epsilon: grey levels from which on a residual counts less than by its square.
     Source: Lucas and Kanade, An Iterative Image Registration Technique, IJCAI 1981; Black and Anandan, The Robust
     Estimation of Multiple Motions, CVIU 1996; shiftable windows: Bobick and Intille, Large Occlusion Stereo, IJCV 1999;
     with a median filter between warps (Sun et al., Secrets of Optical Flow Estimation, CVPR 2010).
