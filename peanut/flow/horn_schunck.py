@@ -9,13 +9,13 @@ from torch import Tensor
 
 from peanut.flow.estimator import PairwiseEstimator, as_tensor, grey_of
 from peanut.flow.penalty import weight
-from peanut.flow.pyramid import coarse_to_fine, linearized
+from peanut.flow.pyramid import Constraint, coarse_to_fine, linearized
 from peanut.validators import at_least, one_of
 from peanut.vision.array import Array
 
 REWEIGHTED = 3
 """How often the weights of the robust penalty are taken anew per warp."""
-BEND = 0.05
+BOUNDARY = 0.05
 """Pixels per pixel from which on a change of the flow is taken for a boundary; chosen on the benchmark."""
 
 
@@ -45,39 +45,35 @@ class HornSchunck(PairwiseEstimator):
         return as_tensor(coarse_to_fine(grey_of(image), grey_of(other), self.warps, self._refine))
 
     def _refine(self, image: Array, other: Array, flow: Array) -> Array:
-        gradient, rest = linearized(image, other, flow)
+        constraint = linearized(image, other, flow)
         if self.penalty == "quadratic":
-            return self._solved(gradient, rest, flow, np.ones_like(rest), None, self.iterations)
+            return self._solved(constraint, flow, np.ones_like(constraint.rest), None, self.iterations)
         for _ in range(REWEIGHTED):
-            data = weight(_residual(gradient, rest, flow), self.epsilon)
+            data = weight(constraint.residual(*cv2.split(flow)), self.epsilon)
             iterations = -(-self.iterations // REWEIGHTED)
-            flow = self._solved(gradient, rest, flow, data, weight(_bend(flow), BEND), iterations)
+            flow = self._solved(constraint, flow, data, weight(_steepness(flow), BOUNDARY), iterations)
         return flow
 
     def _solved(
-        self, gradient: Array, rest: Array, flow: Array, data: Array, stiffness: Array | None, iterations: int
+        self, constraint: Constraint, flow: Array, data: Array, diffusivity: Array | None, iterations: int
     ) -> Array:
-        """Jacobi's method on data (g u + rest) g + smoothness^2 (link (u - mean of its neighbors)) = 0.
+        """Jacobi's method on data (g u + rest) g + smoothness^2 (link (u - mean of its neighbors)) = 0, g = (x, y).
 
-        data, stiffness: the weights of both terms, h w; the link of two neighbors is the mean of their stiffness.
+        data, diffusivity: the weights of both terms, h w; the link of two neighbors is the mean of their diffusivity.
         """
-        link = np.ones_like(rest) if stiffness is None else (stiffness + _around(stiffness)) / 2
-        step = data / (self.smoothness**2 * link + data * (gradient**2).sum(axis=2))
-        x, y = cv2.split(gradient)
+        x, y = constraint.x, constraint.y
+        link = np.ones_like(x) if diffusivity is None else (diffusivity + _around(diffusivity)) / 2
+        step = data / (self.smoothness**2 * link + data * (x * x + y * y))
         step_x, step_y, twice = step * x, step * y, 1 / (2 * link)
         u, v = cv2.split(flow)
         for _ in range(iterations):
-            if stiffness is None:
+            if diffusivity is None:
                 u, v = _around(u), _around(v)
             else:
-                u, v = (twice * (stiffness * _around(part) + _around(stiffness * part)) for part in (u, v))
-            wrong = x * u + y * v + rest
-            u, v = u - step_x * wrong, v - step_y * wrong
+                u, v = (twice * (diffusivity * _around(part) + _around(diffusivity * part)) for part in (u, v))
+            residual = constraint.residual(u, v)
+            u, v = u - step_x * residual, v - step_y * residual
         return np.dstack([u, v])
-
-
-def _residual(gradient: Array, rest: Array, flow: Array) -> Array:
-    return np.asarray(gradient[..., 0] * flow[..., 0] + gradient[..., 1] * flow[..., 1] + rest)
 
 
 def _around(x: Array) -> Array:
@@ -86,7 +82,7 @@ def _around(x: Array) -> Array:
     return np.asarray(cv2.filter2D(x, -1, around, borderType=cv2.BORDER_REPLICATE))
 
 
-def _bend(flow: Array) -> Array:
+def _steepness(flow: Array) -> Array:
     """How fast a flow changes: h w, pixels per pixel."""
     slopes = [cv2.Sobel(part, -1, *axis, scale=1 / 8) for part in cv2.split(flow) for axis in ((1, 0), (0, 1))]
     return np.asarray(np.sqrt(sum(slope * slope for slope in slopes)))

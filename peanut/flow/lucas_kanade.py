@@ -11,7 +11,7 @@ from torch import Tensor
 
 from peanut.flow.estimator import PairwiseEstimator, as_tensor, grey_of
 from peanut.flow.penalty import charbonnier, weight
-from peanut.flow.pyramid import coarse_to_fine, linearized
+from peanut.flow.pyramid import Constraint, coarse_to_fine, linearized
 from peanut.validators import at_least, one_of
 from peanut.vision.array import Array
 
@@ -47,14 +47,12 @@ class LucasKanade(PairwiseEstimator):
         return as_tensor(coarse_to_fine(grey_of(image), grey_of(other), self.iterations, self._refine))
 
     def _refine(self, image: Array, other: Array, flow: Array) -> Array:
-        gradient, rest = linearized(image, other, flow)
-        x, y = cv2.split(gradient)
+        own = linearized(image, other, flow)
         if self.penalty == "quadratic":
-            side = 2 * self.radius + 1
+            x, y, rest, side = own.x, own.y, own.rest, 2 * self.radius + 1
             moments = [cv2.blur(product, (side, side)) for product in (x * x, x * y, y * y, x * rest, y * rest)]
             return self._solved(np.stack(moments), flow)
-        own = Lines(x, y, rest)
-        window = list(own.around(self.radius))
+        window = list(_around(own, self.radius))
         return self._shifted(own, window, self._solved(self._moments(window, flow), flow))
 
     def _solved(self, moments: Array, flow: Array) -> Array:
@@ -68,28 +66,28 @@ class LucasKanade(PairwiseEstimator):
         determinant = xx * yy - xy * xy
         return np.asarray(np.dstack([yy * right - xy * down, xx * down - xy * right]) / determinant[..., None])
 
-    def _moments(self, window: list["Lines"], flow: Array) -> Array:
+    def _moments(self, window: list[Constraint], flow: Array) -> Array:
         """The moments of each window, weighted by how well its pixels fit the window's own flow."""
         total: Array = np.zeros(flow.shape[:2], np.float32)
         moments = np.zeros((5, *flow.shape[:2]), np.float32)
         u, v = cv2.split(flow)
-        for line in window:
-            one = weight(line.residual(u, v), self.epsilon)
-            wx, wy = one * line.x, one * line.y
-            factors = ((wx, line.x), (wx, line.y), (wy, line.y), (wx, line.rest), (wy, line.rest))
+        for each in window:
+            weights = weight(each.residual(u, v), self.epsilon)
+            wx, wy = weights * each.x, weights * each.y
+            factors = ((wx, each.x), (wx, each.y), (wy, each.y), (wx, each.rest), (wy, each.rest))
             for moment, (left, right) in zip(moments, factors, strict=True):
                 cv2.accumulateProduct(left, right, moment)
-            total += one
+            total += weights
         return moments / total
 
-    def _shifted(self, own: "Lines", window: list["Lines"], flow: Array) -> Array:
+    def _shifted(self, own: Constraint, window: list[Constraint], flow: Array) -> Array:
         """Every pixel takes the flow of one of nine windows that hold it: the one that fits itself and the pixel best.
 
         Near a boundary that is one that does not lie across it.
         """
         (h, w), r = flow.shape[:2], self.radius
         u, v = cv2.split(flow)
-        mean = np.mean([charbonnier(line.residual(u, v), self.epsilon) for line in window], axis=0)
+        mean = np.mean([charbonnier(each.residual(u, v), self.epsilon) for each in window], axis=0)
         cost = np.asarray(cv2.copyMakeBorder(mean, r, r, r, r, cv2.BORDER_CONSTANT, value=1e9))
         wide = [np.asarray(cv2.copyMakeBorder(part, r, r, r, r, cv2.BORDER_REPLICATE)) for part in (u, v)]
         best = np.full((h, w), np.inf, np.float32)
@@ -102,22 +100,10 @@ class LucasKanade(PairwiseEstimator):
         return np.dstack([u, v])
 
 
-@attrs.frozen
-class Lines:
-    """For every pixel the flows that keep its grey level: x u + y v + rest = 0. Each h w."""
-
-    x: Array
-    y: Array
-    rest: Array
-
-    def residual(self, u: Array, v: Array) -> Array:
-        """By how many grey levels a flow misses: h w."""
-        return np.asarray(self.x * u + self.y * v + self.rest)
-
-    def around(self, radius: int) -> Iterator["Lines"]:
-        """The lines of every second pixel of the window around each, one after another."""
-        (h, w), r = self.x.shape, radius
-        parts = (self.x, self.y, self.rest)
-        padded = [np.asarray(cv2.copyMakeBorder(part, r, r, r, r, cv2.BORDER_REFLECT_101)) for part in parts]
-        for top, left in product(range(0, 2 * r + 1, 2), repeat=2):
-            yield Lines(*(part[top : top + h, left : left + w] for part in padded))
+def _around(own: Constraint, radius: int) -> Iterator[Constraint]:
+    """The constraints of every second pixel of the window around each, one after another."""
+    (h, w), r = own.x.shape, radius
+    parts = (own.x, own.y, own.rest)
+    padded = [np.asarray(cv2.copyMakeBorder(part, r, r, r, r, cv2.BORDER_REFLECT_101)) for part in parts]
+    for top, left in product(range(0, 2 * r + 1, 2), repeat=2):
+        yield Constraint(*(part[top : top + h, left : left + w] for part in padded))

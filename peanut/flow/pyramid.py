@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import attrs
 import cv2
 import numpy as np
 
@@ -44,21 +45,36 @@ def coarse_to_fine(image: Array, other: Array, warps: int, refine: Refine) -> Ar
 _DERIVATIVE = np.array([[1, -8, 0, 8, -1]], np.float32) / 12
 
 
-def linearized(image: Array, other: Array, flow: Array) -> tuple[Array, Array]:
-    """Constancy of grey levels around a flow: gradient u + rest = 0 for the whole flow u (not for its change).
+@attrs.frozen
+class Constraint:
+    """The optical flow constraint of every pixel, x u + y v + rest = 0: which flows (u, v) keep its grey level.
+
+    x, y, rest: h w each, float32; all 0 where nothing is known.
+    """
+
+    x: Array
+    y: Array
+    rest: Array
+
+    def residual(self, u: Array, v: Array) -> Array:
+        """By how many grey levels a flow misses: h w."""
+        return np.asarray(self.x * u + self.y * v + self.rest)
+
+
+def linearized(image: Array, other: Array, flow: Array) -> Constraint:
+    """Constancy of grey levels around a flow, for the whole flow (not for its change).
 
     What `other` shows along the flow is given the mean and the contrast of `image` first: a change of light is no
-    motion. Returns gradient, h w 2, and rest, h w; both are 0 where the flow leaves the image.
+    motion. Nothing is known where the flow leaves the image.
     """
     h, w = image.shape
     at = grid(slice(0, h), slice(0, w)) + flow
     seen = within(at, (h, w))
     warped = _in_the_light_of(image, sample(other, at), seen)
     mean = (image + warped) / 2
-    gradient = np.dstack([cv2.filter2D(mean, -1, kernel) for kernel in (_DERIVATIVE, _DERIVATIVE.T)])
-    gradient *= seen[..., None]
+    x, y = (np.asarray(cv2.filter2D(mean, -1, kernel)) * seen for kernel in (_DERIVATIVE, _DERIVATIVE.T))
     change = (warped - image) * seen
-    return gradient, change - (gradient * flow).sum(axis=2)
+    return Constraint(x, y, change - (x * flow[..., 0] + y * flow[..., 1]))
 
 
 def _in_the_light_of(image: Array, other: Array, seen: Array) -> Array:
