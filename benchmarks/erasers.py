@@ -5,9 +5,9 @@
 ERASER: telea, navier-stokes, per-frame-every-5 (Telea on every fifth frame, carried along flow), hand-joined
 (`benchmarks/hand_joined.py`), flow-fast, flow (`FlowEraser`), flow-smooth (without key frames: what no frame shows is
 filled smoothly), big-lama, big-lama-every-5, nof (`NOFEraser`); or MODULE:ATTRIBUTE of your own, a stage or a function
-from images (t h w 3, uint8, RGB) and masks (t h w, bool) to images. Not given: all
-but flow-smooth, as far as their weights are on this machine. Composites: those of `benchmarks/composites.py`, whose
-clips come from packages, or of a maker.
+from images (t h w 3, uint8, RGB) and masks (t h w, bool) to images. Not given: all but flow-smooth, as far as their
+weights are on this machine. Composites: those of `benchmarks/composites.py`, whose clips come from packages, or of a
+maker.
 
 Prints two tables in Markdown, about a quarter of an hour on two cores: for each eraser the mean over the composites of
 PSNR inside the hole (dB), structure (`benchmarks.structure`), PSNR in what no frame shows (where the maker tells), seam

@@ -5,8 +5,7 @@
 10 pairs of 320x180 for each condition of `benchmarks.flow_scenes`. The error is the distance to the true flow in
 pixels, over all pixels, those that go out of sight included. Memory is what a pair of 640x360 adds at its peak, in a
 process of its own (Linux). Learned estimators of which no weights are here are measured in time and memory with random
-ones.
-`--picture` also draws one pair.
+ones. `--picture` also draws one pair.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from peanut.demo import START, clip
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.raft import is_raft
 from peanut.networks.samwise import SAMWISE
 from peanut.networks.spynet import SPyNet
 
@@ -56,7 +57,7 @@ def trial(name: str, network: Any) -> Trial | None:
         return _enlarged(name, network) if network.scale == 4 else _restored(name, network)
     if hasattr(network, "maskmem_tpos_enc"):  # SAM 2, whose class is there with its package alone
         return _tracked(network)
-    if type(network).__name__ == "RAFT":  # torchvision's class, which is slow to import
+    if is_raft(network):
         return _measured(network)
     run = next((run for kind, run in TRIALS.items() if isinstance(network, kind)), None)
     return None if run is None else run(network)

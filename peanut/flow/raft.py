@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from peanut.devices import pick_device, prepare_for_inference
 from peanut.errors import UsageError
 from peanut.flow.estimator import PairwiseEstimator
+from peanut.networks.raft import is_raft
 from peanut.ops.padding import pad_to_multiple
 from peanut.validators import at_least, flag
 from peanut.weights import names_used, network
@@ -45,7 +46,7 @@ class RAFT(PairwiseEstimator):
         on, model = pick_device(self.device), self._chosen()
         if not isinstance(model, nn.Module):
             ready = network(model, device=on, dtype=torch.float32)
-            if type(ready).__name__ != "RAFT":  # torchvision's class, which is slow to import
+            if not is_raft(ready):
                 raise UsageError(f"RAFT: model must be a RAFT; {model} is a {type(ready).__name__}.")
         else:
             ready = prepare_for_inference(model, on, torch.float32)

@@ -19,6 +19,11 @@ def raft(small: bool) -> nn.Module:
     return network
 
 
+def is_raft(network: object) -> bool:
+    """Whether it is torchvision's, whose class is slow to import."""
+    return type(network).__name__ == "RAFT"
+
+
 def raft_like(weights: Mapping[str, Tensor]) -> nn.Module:
     """The network that weights are for, not filled."""
     return raft(small=len(weights[ENCODER]) < 64)

@@ -93,7 +93,7 @@ def lighten(sam: Any) -> None:
 
 
 def _own_codes(attention: Any, _: Any) -> None:
-    """Rotary codes that were kept under inference mode are copied when something is to be learnt."""
+    """Rotary codes that were kept under inference mode are copied when something is to be learned."""
     if attention.freqs_cis.is_inference() and not torch.is_inference_mode_enabled():
         attention.freqs_cis = attention.freqs_cis.clone()
 

@@ -1,6 +1,6 @@
 """Writing one picture, or one that moves: under its name when it is complete, and never over what is read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), (".gif",)
 @contextmanager
 def written(
     who: str, path: str | Path, streams: Iterable[Iterable[Frame]], endings: tuple[str, ...], overwrite: bool
-) -> Iterator[Any]:
-    """Where a picture goes: `save(path)` inside. Raises UsageError before anything is read where it cannot go there."""
+) -> Iterator[Callable[[], str]]:
+    """Where a picture goes: what this gives makes, when called, the file to save to; it is renamed to `path` at the end.
+
+    Raises UsageError, before anything is read, where it cannot go there, and if it cannot be written.
+    """
     if Path(path).suffix.lower() not in endings:
         raise UsageError(f"{who}: {path} must end in {' or '.join(endings)}.")
     with Target(str(path), folder=False, overwrite=overwrite) as target:

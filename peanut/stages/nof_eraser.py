@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 import torch
@@ -275,8 +275,7 @@ class _Run:
             flow = _there_both(before[-1].flows)[1][None]
         seen = [one.remembered for one in earlier if one.remembered is not None]
         near = [one.remembered for one in before if one.remembered is not None] if flow is not None else []
-        network: Any = self.network  # checked when the stage was built
-        picture: Tensor
+        network = cast(OnlineFillingNetwork, self.network)  # checked when the stage was built
         picture, item.remembered = network.complete_newest(_there(item.feature)[None], flow, near, seen)
         return picture
 

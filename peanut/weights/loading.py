@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import torch
@@ -99,8 +99,8 @@ def resolve(who: str, model: object, kind: type[T], *, device: torch.device, dty
         lacks = f", which lacks {', '.join(missing)}" if getattr(kind, "_is_protocol", False) else ""
         raise UsageError(f"{who}: model must be a {kind.__name__}; {shown}{lacks}.")
     if found is model and isinstance(found, nn.Module):
-        found = prepare_for_inference(found, device, dtype)
-    return found  # type: ignore[no-any-return]
+        return cast(T, prepare_for_inference(found, device, dtype))
+    return found
 
 
 def names_used(model: object) -> tuple[str, ...]:
