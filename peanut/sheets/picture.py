@@ -17,7 +17,7 @@ STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), (".gif",)
 def written(
     who: str, path: str | Path, streams: Iterable[Iterable[Frame]], endings: tuple[str, ...], overwrite: bool
 ) -> Iterator[Callable[[], str]]:
-    """Where a picture goes: what this gives makes, when called, the file to save to; it is renamed to `path` at the end.
+    """Where a picture goes: what this gives makes, when called, the file to save to, which is renamed at the end.
 
     Raises UsageError, before anything is read, where it cannot go there, and if it cannot be written.
     """
