@@ -24,9 +24,9 @@ import numpy as np
 
 import peanut
 from benchmarks import unseen
-from benchmarks.measures import Array
 from benchmarks.movers import Child, still, walk
 from peanut.demo import clip
+from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 
 SHOTS = (0, 30, 76, 137, 187)

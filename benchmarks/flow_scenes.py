@@ -10,11 +10,11 @@ from typing import Any
 import attrs
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Array = npt.NDArray[Any]
+from peanut.vision.array import Array
+
 WIDTH, HEIGHT, PAIRS = 320, 180, 10
 
 
@@ -53,9 +53,9 @@ def camera(t: int) -> Array:
     """From the pixels of frame t to those of the wide background: 3 3."""
     angle, zoom = np.radians(0.6 * (t - PAIRS / 2)), 1.01**t
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-    centre = np.array([WIDTH / 2, HEIGHT / 2])
+    center = np.array([WIDTH / 2, HEIGHT / 2])
     whole: Array = np.eye(3)
-    whole[:2, :2], whole[:2, 2] = turn, (140, 100) + centre + np.array([3.3, 1.2]) * t - turn @ centre
+    whole[:2, :2], whole[:2, 2] = turn, (140, 100) + center + np.array([3.3, 1.2]) * t - turn @ center
     return whole
 
 

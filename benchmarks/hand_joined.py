@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 import peanut
-from benchmarks.measures import Array
 from peanut.flow.estimator import FlowEstimator
+from peanut.vision.array import Array
 from peanut.vision.inpainting import fill_smooth
 from peanut.vision.morphology import grow_mask
 from peanut.vision.optical_flow import grid, sample, within

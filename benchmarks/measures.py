@@ -1,15 +1,12 @@
 """What is measured of an erased clip whose truth is known. Clips are t h w 3, uint8, RGB, masks t h w, bool."""
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.structure import structure
+from peanut.vision.array import Array
 from peanut.vision.optical_flow import dense_flow, grid, sample
 
-Array = npt.NDArray[Any]
 STRUCTURED = 5
 """Every so many frames structure is measured."""
 

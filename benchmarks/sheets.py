@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 import peanut
-from benchmarks.measures import Array
 from benchmarks.moving_objects import FIRST, LAST
 from peanut.demo import START, STOP
+from peanut.vision.array import Array
 
 STREET = 194, 203, 211
 GIVEN = {"tennis": (12, 40), "bmx-trees": (30, 60)}

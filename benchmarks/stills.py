@@ -15,10 +15,10 @@ from time import process_time
 import cv2
 import numpy as np
 
-from benchmarks.measures import Array
 from benchmarks.measures import psnr as psnr_of_clips
 from benchmarks.structure import structure
 from peanut.completion.complete import complete
+from peanut.vision.array import Array
 
 HEIGHT, WIDTH = 240, 432
 

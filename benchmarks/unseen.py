@@ -1,4 +1,4 @@
-"""Composites whose holes are never uncovered: people that touch each other, cover 15 % and hardly move.
+"""Composites whose holes are never uncovered: people that touch each other, cover 17 % and hardly move.
 
 A maker for `benchmarks.erasers`: drawn rooms, seen by a camera that stands, pans slowly or trembles, in steady
 light, a fade or a flash; photographs of scikit-image are rooms, too, by name: `--only brick_pan`. `never` says which

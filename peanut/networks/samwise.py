@@ -83,7 +83,8 @@ class MemoryBank:
     """What is remembered of one object: what attention can use, and nothing else.
 
     tokens: frames of which each adapter keeps its visual tokens for the frames after them (live); 0 is as published.
-    decision_window: frames before the conditional memory encoder is first consulted, and, less one, between switches.
+    decision_window: the conditional memory encoder is consulted from frame decision_window + 1 on (the first is 0), and
+    after a switch again decision_window - 1 frames later.
     correction: what it changes; None: it is never consulted.
     """
 

@@ -53,7 +53,8 @@ class PMask(Stage):
     on_cut: whether to "reset" or to "keep" the memory at a cut.
     correction: what the conditional memory encoder remembers when another object is seen than before: "reweight" (what
         is seen without memory, ten times), "avg", "all_mask" (that alone), or None: it is not asked.
-    decision_window: frames before it is first asked, and about as many between two switches.
+    decision_window: it is asked from frame decision_window + 1 on (the first is 0), and after a switch again
+        decision_window - 1 frames later.
     verbs: words of the prompts that tell motion, for checkpoints that take them (`project_motion_prompts`); a function
         from a prompt to such words; "auto": `peanut.words.verbs` finds them.
     grow: pixels added around the mask, a disc; None: what suits the size of the image (`peanut.grow`).
@@ -293,7 +294,7 @@ def _network_of(model: str | Path | TextMaskNetwork, verbs: Verbs, device: torch
     if verbs and not network.takes_verbs:
         raise UsageError(
             "PMask: verbs= is for checkpoints with a projection of motion prompts (project_motion_prompts), and this"
-            " one has none: leave verbs away."
+            " one has none: leave verbs out."
         )
     return network
 
