@@ -2,8 +2,8 @@
 
     python -m benchmarks.failures PICTURE.png [NAME]
 
-NAME: flow (`FlowEraser`, without it), nof (`NOFEraser`) or telea. A row for each: what is to be erased, the result and
-the truth, of the demo's clip at 432 pixels width; printed with the PSNR inside the hole over all frames.
+NAME: flow (`FlowEraser`; not given, it is this), nof (`NOFEraser`) or telea. A row for each: what is to be erased, the
+result and the truth, of the demo's clip at 432 pixels width; printed with the PSNR inside the hole over all frames.
 """
 
 import sys

@@ -172,6 +172,7 @@ def iou(ours: Tensor, theirs: Tensor) -> float:
 
 
 def one(out: str, settings: str, *paths: str) -> None:
+    """One way, in this process: store the masks, seconds a frame and the peak of memory in MB."""
     torch.manual_seed(0)
     network = seen(SAMWISE("t"))
     stage = peanut.PMask("the dog", model=network, tokenizer=spell, device="cpu", grow=0, **json.loads(settings))

@@ -81,7 +81,7 @@ class SelectiveAttention(nn.Module):
         self.linear = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        """x: b n d, the tokens that ask. seen: b m d, those of all frames, theirs too."""
+        """x: b n d, the queries. seen: b m d, keys and values: the tokens of all frames, those of x among them."""
         return self.linear(self.self_attn(x, seen, seen))
 
 
@@ -112,10 +112,10 @@ class Adapter(nn.Module):
         t, _, h, w = v.shape
         seen = torch.cat([torch.stack([*past]), v]) if past else v
         mean = rearrange(seen.mean(dim=0, keepdim=True), "t c h w -> t (h w) c")  # attention to the mean of the frames
-        asking = rearrange(v + self._select(seen, t), "t c h w -> t (h w) c")
-        asking = asking * self._of_text(asking, words)
+        tokens = rearrange(v + self._select(seen, t), "t c h w -> t (h w) c")
+        tokens = tokens * self._of_text(tokens, words)
         words = words * self.ca_T2V.multihead_attn.of_few_queries(words, mean)
-        up = self.proj_vis_up(rearrange(asking, "t (h w) c -> t c h w", h=h, w=w))
+        up = self.proj_vis_up(rearrange(tokens, "t (h w) c -> t c h w", h=h, w=w))
         if past.maxlen:
             past.extend(v.clone().unbind()[-past.maxlen :])
         return rearrange(up, "t c h w -> t h w c"), self.proj_text_up(words)

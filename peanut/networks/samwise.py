@@ -145,7 +145,12 @@ class _Now(threading.local):
 
 
 class SAMWISE(nn.Module):
-    """The whole model: `prompt` once a sentence, `encode_stem` and `encode` once a clip, `step` once a frame."""
+    """The whole model: `prompt` once a sentence, `encode_stem` and `encode` once a clip, `step` once a frame.
+
+    size: SAM 2's, "t", "s", "b+" or "l". image_size: side of the square it sees, in pixels. motion_prompt: with a
+    projection of the verbs. object_score: with the parts that tell whether the object is visible. Not all checkpoints
+    have these. text: sizes of the text encoder.
+    """
 
     sam: Any
 
@@ -215,7 +220,7 @@ class SAMWISE(nn.Module):
         return MemoryBank(**settings)
 
     def encode(self, stem: list[Tensor], prompt: TextPrompt, bank: MemoryBank) -> Clip:
-        """The rest of both encoders, adapters between their stages."""
+        """The rest of both encoders, adapters between their stages, whose tokens the bank remembers if it is to."""
         stages, x, text, done, adapted = [stem[0]], stem[1], prompt.state, TEXT_LAYERS[0], []
         for number, adapter in enumerate(self.cmt_adapters):
             if number:

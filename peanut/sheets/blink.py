@@ -7,7 +7,7 @@ from PIL import Image
 
 from peanut.errors import UsageError
 from peanut.sheets.picture import MOVING, written
-from peanut.sheets.sheet import number_and_time, whole
+from peanut.sheets.sheet import number_and_time, refuse_unless_whole
 from peanut.sheets.streams import Shown, Together, chosen, opened
 from peanut.sheets.tile import IMAGE, tile
 from peanut.vision.array import Array
@@ -39,7 +39,7 @@ def blink(
     What is the same before and after is the same in the GIF: its 255 colors are chosen for each pair together.
     Raises UsageError as `sheet`.
     """
-    whole("blink", every=every, rows=rows, width=width)
+    refuse_unless_whole("blink", every=every, rows=rows, width=width)
     if not 0.02 <= seconds <= 60:
         raise UsageError(f"blink: seconds must be 0.02 to 60, got {seconds!r}.")
     first, second = titles

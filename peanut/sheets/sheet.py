@@ -50,7 +50,7 @@ def sheet(
     Raises UsageError for what cannot be shown or written, a live stream without `every` and `rows`, a layer that is
     not there, no frame at all, and more than 1000 images.
     """
-    whole("sheet", every=every, rows=rows, columns=columns, width=width)
+    refuse_unless_whole("sheet", every=every, rows=rows, columns=columns, width=width)
     titled = shown if isinstance(shown, Mapping) else {"": shown}
     streams = opened("sheet", titled, every, rows)
     drawing = _Cells(list(streams), _names(layers), width)
@@ -126,7 +126,7 @@ def _names(layers: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def whole(who: str, **numbers: int | None) -> None:
+def refuse_unless_whole(who: str, **numbers: int | None) -> None:
     """Raise UsageError for a number that is not whole and above 0; None is not given."""
     for name, number in numbers.items():
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
