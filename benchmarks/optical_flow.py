@@ -29,10 +29,14 @@ from benchmarks.flow_scenes import CONDITIONS, HEIGHT, PAIRS, WIDTH, Array, Cond
 from peanut.labels import label
 from peanut.networks.raft import raft
 from peanut.networks.spynet import SPyNet
+from peanut.vision.lettering import caption
+from peanut.vision.montage import montage
 from peanut.weights import here
 
 SHOWN = 4
 """Which pair the picture shows."""
+LETTERS, COLUMNS = 16, 3
+"""Of the picture: the height of its letters in pixels, and images in a row."""
 LARGE = 360, 640
 """Height and width of the pair that memory is measured with."""
 Pair = tuple[Tensor, Tensor, Tensor]
@@ -161,20 +165,13 @@ def draw(path: Path, found: dict[str, peanut.FlowEstimator], pairs: list[Pair]) 
     wheel = torch.from_numpy((places() - (WIDTH / 2, HEIGHT / 2)).transpose(2, 0, 1) / (HEIGHT / 2 - 8))
     wheel[:, wheel.norm(dim=0) > 1] = 0
     tiles["where it points"] = peanut.flow_image(wheel, 1)
-    labelled = [_labelled(name, tile) for name, tile in tiles.items()]
-    columns = 3
-    labelled += [np.full_like(labelled[0], 255)] * (-len(labelled) % columns)
-    rows = [np.hstack(labelled[i : i + columns]) for i in range(0, len(labelled), columns)]
+    labelled = [
+        montage([[caption(name, WIDTH, LETTERS)], [tile.permute(1, 2, 0).numpy()]], gap=0)
+        for name, tile in tiles.items()
+    ]
+    rows = [labelled[i : i + COLUMNS] for i in range(0, len(labelled), COLUMNS)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-
-
-def _labelled(name: str, tile: Tensor) -> Array:
-    """A tile with its name above: h w 3."""
-    whole = np.full((HEIGHT + 28, WIDTH + 8, 3), 255, np.uint8)
-    whole[24 : 24 + HEIGHT, 4 : 4 + WIDTH] = tile.permute(1, 2, 0).numpy()
-    cv2.putText(whole, name, (4, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA)
-    return whole
+    cv2.imwrite(str(path), montage(rows)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def main() -> None:
