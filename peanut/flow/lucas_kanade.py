@@ -52,7 +52,7 @@ class LucasKanade(PairwiseEstimator):
             x, y, rest, side = own.x, own.y, own.rest, 2 * self.radius + 1
             moments = [cv2.blur(product, (side, side)) for product in (x * x, x * y, y * y, x * rest, y * rest)]
             return self._solved(np.stack(moments), flow)
-        window = list(_around(own, self.radius))
+        window = list(_of_windows(own, self.radius))
         return self._shifted(own, window, self._solved(self._moments(window, flow), flow))
 
     def _solved(self, moments: Array, flow: Array) -> Array:
@@ -100,7 +100,7 @@ class LucasKanade(PairwiseEstimator):
         return np.dstack([u, v])
 
 
-def _around(own: Constraint, radius: int) -> Iterator[Constraint]:
+def _of_windows(own: Constraint, radius: int) -> Iterator[Constraint]:
     """The constraints of every second pixel of the window around each, one after another."""
     (h, w), r = own.x.shape, radius
     parts = (own.x, own.y, own.rest)
