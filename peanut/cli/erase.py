@@ -122,7 +122,9 @@ def _sharpeners(restore: str | None, upscale: str | None) -> list[Chosen]:
     if restore is not None:
         chosen["--restore"] = {"model": RESTORERS[restore]}
     if upscale is not None:
-        chosen["--upscale"] = {"scale": 4} if upscale == "4" else {"model": upscale}
+        if upscale.isdecimal() and upscale != "4":
+            raise UsageError(f"--upscale is 4 (four times as large) or a name of `peanut weights list`, got {upscale}.")
+        chosen["--upscale"] = {"scale": 4} | ({"model": upscale} if upscale != "4" else {})
     live = {"lookahead": 0}
     return [Chosen(option, peanut.URNet, settings, learned=True, live=live) for option, settings in chosen.items()]
 

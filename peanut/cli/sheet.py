@@ -8,6 +8,7 @@ import click
 import peanut
 from peanut.cli.job import FILE, SECONDS
 from peanut.errors import UsageError
+from peanut.sheets.picture import MOVING, written
 
 
 @click.command()
@@ -55,6 +56,9 @@ def sheet(
         raise UsageError(
             "--blink compares two videos: peanut sheet before.mp4 after.mp4 -o sheet.png --blink blink.gif."
         )
+    if blink is not None:
+        with written("blink", blink, streams, MOVING, how["overwrite"]):
+            pass  # refused before the sheet is drawn
     shown = dict(zip(names, streams, strict=True))
     layers = ["image"]
     if masks is not None:

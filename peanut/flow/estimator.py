@@ -38,6 +38,8 @@ class PairwiseEstimator(ABC):
     def __call__(self, image: Tensor, other: Tensor, /) -> Tensor:
         name = type(self).__name__
         for each in (image, other):
+            if not isinstance(each, Tensor):
+                raise UsageError(f"{name}: images must be tensors 3 h w, uint8, RGB, got a {type(each).__name__}.")
             if each.dtype != torch.uint8 or each.ndim != 3 or each.shape[0] != 3:
                 got = f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}"
                 raise UsageError(f"{name}: images must be 3 h w, uint8, RGB, got {got}.")

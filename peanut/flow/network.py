@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, Literal
 
 import attrs
@@ -16,12 +17,15 @@ from peanut.ops.padding import pad_to_multiple
 from peanut.validators import above, at_least, flag, one_of
 
 
-def _three(value: float | tuple[float, float, float]) -> tuple[float, ...]:
-    return (float(value),) * 3 if isinstance(value, int | float) else tuple(value)
+def _three(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return (float(value),) * 3
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 def _numbers(instance: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
-    if len(value) != 3 or (field.name == "std" and not all(value)):
+    numbers = isinstance(value, tuple) and all(isinstance(one, int | float) and isfinite(one) for one in value)
+    if not numbers or len(value) != 3 or (field.name == "std" and not all(value)):
         raise UsageError(f"NetworkFlow: {field.name} must be a number or one per channel, none of std 0, got {value}.")
 
 
@@ -94,15 +98,17 @@ class NetworkFlow(PairwiseEstimator):
     def _found(self, given: Any) -> Tensor:
         """The flow in what a network gives."""
         try:
-            found = given if self.output is None else given[self.output]
+            found = given if self.output is None or isinstance(given, Tensor) else given[self.output]
         except (LookupError, TypeError) as error:
             raise UsageError(
                 f"NetworkFlow: the network gives no output {self.output!r}, but {_kind(given)}."
             ) from error
-        if not isinstance(found, Tensor) or found.ndim != 4 or found.shape[:2] != (1, 2):
+        if not isinstance(found, Tensor) or found.ndim != 4 or found.shape[:2] != (1, 2) or not found.numel():
             raise UsageError(
                 f"NetworkFlow: the flow must be 1 2 h w, got {_kind(found)}: output= says which of several is the flow."
             )
+        if found.is_complex():
+            raise UsageError(f"NetworkFlow: the flow must be of real numbers, got {found.dtype}.")
         return found
 
 

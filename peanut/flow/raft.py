@@ -46,10 +46,11 @@ class RAFT(PairwiseEstimator):
         on, model = pick_device(self.device), self._chosen()
         if not isinstance(model, nn.Module):
             ready = network(model, device=on, dtype=torch.float32)
-            if not is_raft(ready):
-                raise UsageError(f"RAFT: model must be a RAFT; {model} is a {type(ready).__name__}.")
         else:
             ready = prepare_for_inference(model, on, torch.float32)
+        if not is_raft(ready):
+            shown = "this" if isinstance(model, nn.Module) else model
+            raise UsageError(f"RAFT: model must be a RAFT; {shown} is a {type(ready).__name__}.")
         object.__setattr__(self, "_network", ready)
         object.__setattr__(self, "_device", on)
 
@@ -59,6 +60,8 @@ class RAFT(PairwiseEstimator):
 
     def _chosen(self) -> str | Path | nn.Module:
         if self.model is not None:
+            if not isinstance(self.model, str | Path | nn.Module):
+                raise UsageError(f"RAFT: model must be a name, a file or a network, got {self.model!r}.")
             return self.model
         return "raft-small" if self.small else "raft-large"
 

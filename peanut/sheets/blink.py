@@ -7,7 +7,7 @@ from PIL import Image
 
 from peanut.errors import UsageError
 from peanut.sheets.picture import MOVING, written
-from peanut.sheets.sheet import number_and_time, refuse_unless_whole
+from peanut.sheets.sheet import number_and_time, refuse_unless_whole, refuse_unless_wide
 from peanut.sheets.streams import Shown, Together, chosen, opened
 from peanut.sheets.tile import IMAGE, tile
 from peanut.vision.array import Array
@@ -39,19 +39,22 @@ def blink(
     What is the same before and after is the same in the GIF: its 255 colors are chosen for each pair together.
     Raises UsageError as `sheet`.
     """
-    refuse_unless_whole("blink", every=every, rows=rows, width=width)
-    if not 0.02 <= seconds <= 60:
+    refuse_unless_whole("blink", every=every, rows=rows)
+    refuse_unless_wide("blink", width)
+    if not isinstance(seconds, int | float) or not 0.02 <= seconds <= 60:
         raise UsageError(f"blink: seconds must be 0.02 to 60, got {seconds!r}.")
-    first, second = titles
+    if not isinstance(titles, tuple | list) or len(titles) != 2:
+        raise UsageError(f"blink: titles must be two, got {titles!r}.")
+    first, second = map(str, titles)
     if first == second:
         raise UsageError(f"blink: the titles must differ, got {first!r} twice.")
     streams = opened("blink", {first: before, second: after}, every, rows)
     wanted = ROWS if rows is None and every is None else rows
-    with written("blink", path, streams.values(), MOVING, overwrite) as reserve:
-        pairs = chosen("blink", streams, every, wanted, lambda frames: _pair(frames, titles, width))
+    with written("blink", path, streams.values(), MOVING, overwrite) as save:
+        pairs = chosen("blink", streams, every, wanted, lambda frames: _pair(frames, (first, second), width))
         images = [image for pair in pairs for _ in range(TIMES) for image in pair]
         duration = round(1000 * seconds)
-        images[0].save(reserve(), save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=False)
+        save(images[0], save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=False)
 
 
 def _pair(frames: Together, titles: tuple[str, str], width: int) -> tuple[Image.Image, Image.Image]:

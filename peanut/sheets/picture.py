@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from peanut.errors import UsageError
 from peanut.frame import Frame
@@ -11,27 +14,44 @@ from peanut.video.target import Target
 
 STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), (".gif",)
 """How the name of a sheet may end, and that of a comparison that blinks."""
+LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
+"""Pixels of a side that a format holds at most."""
 
 
 @contextmanager
 def written(
     who: str, path: str | Path, streams: Iterable[Iterable[Frame]], endings: tuple[str, ...], overwrite: bool
-) -> Iterator[Callable[[], str]]:
-    """Where a picture goes: what this gives makes, when called, the file to save to, which is renamed at the end.
+) -> Iterator[Callable[..., None]]:
+    """Where a picture goes: `save(image, **options)` inside, or nothing, which only checks.
 
-    Raises UsageError, before anything is read, where it cannot go there, and if it cannot be written.
+    Raises UsageError before anything is read where it cannot go there.
     """
-    if Path(path).suffix.lower() not in endings:
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in endings:
         raise UsageError(f"{who}: {path} must end in {' or '.join(endings)}.")
     with Target(str(path), folder=False, overwrite=overwrite) as target:
         target.refuse(*(file for stream in streams for read in getattr(stream, "reads", ()) for file in _files(read)))
         target.refuse_what_is_there()
+        yield partial(_save, who, path, target)
+
+
+def _save(who: str, path: str | Path, target: Target, image: Image.Image, **options: Any) -> None:
+    suffix = Path(path).suffix.lower()
+    if max(image.size) > LONGEST.get(suffix, max(image.size)):
+        w, h = image.size
+        other = "" if suffix == ".gif" else "write a png, or "
+        raise UsageError(
+            f"{who}: {path} would be {w}x{h}, and {suffix} holds at most {LONGEST[suffix]} pixels a side: {other}make "
+            "it smaller."
+        )
+    try:
         try:
-            yield target.reserve
-            target.publish()
-        except OSError as error:
+            image.save(target.reserve(), **options)
+        except BaseException:  # also Ctrl-C: half a picture is none
             target.discard()
-            raise UsageError(f"{who}: {path} cannot be written ({error.strerror or error}).") from error
+            raise
+        target.publish()
+    except OSError as error:
+        raise UsageError(f"{who}: {path} cannot be written ({error.strerror or error}).") from error
 
 
 def _files(read: Any) -> list[Any]:

@@ -20,6 +20,8 @@ from peanut.vision.montage import montage
 
 ROWS, COLUMNS = 6, 3
 """Rows where neither their number nor `every` is said; frames in a row where each is one image."""
+WIDEST = 8192
+"""Pixels of an image on a sheet."""
 
 
 def sheet(
@@ -42,7 +44,7 @@ def sheet(
     columns: frames in a row. Not given: 3, or 1 if a frame is more than one image.
     layers: what is shown of each frame, side by side: "image"; "masks", the image with the mask tinted and each object
         (a layer `object: NAME`) in a color and with a name of its own; or a layer, such as "before": an image, a mask,
-        a share or a flow. Of several streams each shows those that its first frame has.
+        a grey image, a share or a flow. Of several streams each shows those that its first frame has.
     width: of each image, in pixels; all are brought to it. overwrite: replace the picture at `path`.
 
     Above each frame its number and time are written, those of the first stream. A frame is reduced as it comes: what is
@@ -50,15 +52,16 @@ def sheet(
     Raises UsageError for what cannot be shown or written, a live stream without `every` and `rows`, a layer that is
     not there, no frame at all, and more than 1000 images.
     """
-    refuse_unless_whole("sheet", every=every, rows=rows, columns=columns, width=width)
+    refuse_unless_whole("sheet", every=every, rows=rows, columns=columns)
+    refuse_unless_wide("sheet", width)
     titled = shown if isinstance(shown, Mapping) else {"": shown}
     streams = opened("sheet", titled, every, rows)
     drawing = _Cells(list(streams), _names(layers), width)
     if path is None:
         return _image(_sheet(streams, drawing, every, rows, columns))
-    with written("sheet", path, streams.values(), STILL, overwrite) as reserve:
+    with written("sheet", path, streams.values(), STILL, overwrite) as save:
         drawn = _sheet(streams, drawing, every, rows, columns)
-        Image.fromarray(drawn).save(reserve())
+        save(Image.fromarray(drawn))
     return _image(drawn)
 
 
@@ -120,7 +123,9 @@ def _in_rows(cells: list[list[Array]], columns: int) -> list[list[Array]]:
 
 
 def _names(layers: Sequence[str]) -> list[str]:
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = [layers] if isinstance(layers, str) else layers
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"sheet: layers must be names, such as ('image', 'masks'), got {layers!r}.")
     if not names:
         raise UsageError("sheet: layers is empty; ('image',) shows the images.")
     return list(dict.fromkeys(names))
@@ -131,6 +136,12 @@ def refuse_unless_whole(who: str, **numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
             raise UsageError(f"{who}: {name} must be a whole number from 1 on, got {number!r}.")
+
+
+def refuse_unless_wide(who: str, width: int) -> None:
+    """Raise UsageError for a width of images that is none."""
+    if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= WIDEST:
+        raise UsageError(f"{who}: width must be a whole number, 1 to {WIDEST}, got {width!r}.")
 
 
 def number_and_time(frame: Frame) -> str:

@@ -13,6 +13,8 @@ from peanut.vision.array import Array
 
 IMAGE, MASKS = "image", "masks"
 """What can be shown of every frame, and of every frame with a mask; all else are layers."""
+MOST_PIXELS = 2**25
+"""Of one image on a sheet."""
 
 
 def has(frame: Frame, layer: str) -> bool:
@@ -30,13 +32,17 @@ def tile(frame: Frame, layer: str, width: int, colors: dict[str, RGB]) -> Array:
 
     Raises UsageError for a layer that the frame does not have, and for one that is no image, mask, share or flow.
     """
-    pick("layer", layer, known(frame))
+    if layer != MASKS:  # where it is not known what is masked the image is shown as it is
+        pick("layer", layer, known(frame))
     h, w = frame.size
-    small = frame.resized((max(1, round(h * width / w)), width))
-    if layer == MASKS:
+    height = max(1, round(h * width / w))
+    if height * width > MOST_PIXELS:
+        raise UsageError(f"an image of {width}x{height} is too large for a sheet: make width smaller.")
+    small = frame.resized((height, width))
+    if layer == MASKS and frame.mask is not None:
         (tinted,) = overlay()(iter([small]))
         return _array(tint_objects(tinted.image, small, colors))
-    return _array(small.image if layer == IMAGE else _drawn(layer, small.layers[layer]))
+    return _array(small.image if layer in (IMAGE, MASKS) else _drawn(layer, small.layers[layer]))
 
 
 def _array(image: Tensor) -> Array:
@@ -50,7 +56,7 @@ def _drawn(name: str, layer: Tensor) -> Tensor:
             return draw(layer)
     raise UsageError(
         f"the layer {name!r} is {layer.dtype} {tuple(layer.shape)}; shown are images (3 h w, uint8), masks (h w, "
-        "bool), shares (h w, 0 to 1) and flows (2 h w)."
+        "bool), grey images (h w, uint8), shares (h w, 0 to 1) and flows (2 h w)."
     )
 
 
@@ -62,6 +68,7 @@ def _grey(share: Tensor) -> Tensor:
 KINDS: tuple[tuple[Callable[[Tensor], bool], Callable[[Tensor], Tensor]], ...] = (
     (lambda x: x.dtype == torch.uint8 and x.ndim == 3 and x.shape[0] == 3, lambda x: x),
     (lambda x: x.is_floating_point() and x.ndim == 3 and x.shape[0] == 2, flow_image),
+    (lambda x: x.dtype == torch.uint8 and x.shape[:-2].numel() == 1, lambda x: _grey(x / 255)),
     (lambda x: (x.is_floating_point() or x.dtype == torch.bool) and x.shape[:-2].numel() == 1, _grey),
 )
 """What a layer may be, and how it is shown."""

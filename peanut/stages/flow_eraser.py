@@ -193,7 +193,7 @@ class _Filled:
     _positions: dict[int, list[tuple[Box, list[Array]]]] = attrs.field(factory=dict)
 
     @property
-    def shot(self) -> int:
+    def shot(self) -> tuple[int, tuple[int, int]]:
         return self.source.shot
 
     def positions_in(self, other: WindowFrame) -> list[tuple[Box, list[Array]]]:

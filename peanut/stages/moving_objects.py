@@ -147,7 +147,7 @@ class MovingObjects(Stage):
         past: deque[ComparedFrame] = deque(maxlen=max(self.distances) + 1)
         parallax = ParallaxHistory()
         for frame in frames:
-            if past and frame.shot != past[-1].shot:
+            if past and (frame.shot, frame.size) != past[-1].shot:
                 past.clear()
                 parallax = ParallaxHistory()
             past.append(compared_frame(frame, self.width))

@@ -5,7 +5,6 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -25,6 +24,7 @@ from peanut.validators import at_least, flag, from_preset, mask_of, one_of
 from peanut.vision.inpainting import fill_smooth
 from peanut.weights import names_used, resolve
 from peanut.windows.covered import Covered
+from peanut.windows.plugged import check_count, check_pair, check_shape, check_sides
 from peanut.windows.region import Region, full_region, region_around
 
 log = logging.getLogger("peanut")
@@ -63,6 +63,8 @@ class _WindowFrame:
     frame: Frame
     number: int
     """Its place in its shot."""
+    shot: int
+    """The shots of a run are counted; another size begins one, too."""
     region: Region | None = None
     masked: Tensor | None = None
     """3 h w in [-1, 1], holes 0: the region as the network sees it."""
@@ -75,10 +77,6 @@ class _WindowFrame:
     """The share of its hole that is masked in every frame that it was computed from."""
     completed: Tensor | None = None
     """3 n: what the hole's pixels have become so far, 0 to 255, float."""
-
-    @property
-    def shot(self) -> int:
-        return self.frame.shot
 
     @property
     def mask(self) -> Tensor:
@@ -141,6 +139,7 @@ class NOFEraser(Stage):
         device = pick_device(self.device)
         kind: Any = OnlineFillingNetwork if self.remember else FillingNetwork
         network = resolve("NOFEraser", self.model, kind, device=device, dtype=pick_dtype(self.dtype, device))
+        check_sides("NOFEraser", network)
         object.__setattr__(self, "_network", network)
         object.__setattr__(self, "_device", device)
 
@@ -162,8 +161,9 @@ class NOFEraser(Stage):
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         frames = FrameStream.of(frames)
         run = _Run(self, frames.doubts)
-        for _, shot in groupby(frames, key=attrgetter("shot")):
-            items = (run.take(frame, number) for number, frame in enumerate(shot))
+        shots = groupby(frames, key=lambda frame: (frame.shot, frame.size))
+        for part, (_, shot) in enumerate(shots):
+            items = (run.take(frame, number, part) for number, frame in enumerate(shot))
             yield from run.in_windows(items) if self.lookahead else run.live(items)
 
 
@@ -177,9 +177,9 @@ class _Run:
         self.max_pixels, self.max_references, self.warned = settings.max_pixels, settings.max_references, False
         self.covered, self.doubts = Covered("NOFEraser"), doubts
 
-    def take(self, frame: Frame, number: int) -> _WindowFrame:
+    def take(self, frame: Frame, number: int, shot: int) -> _WindowFrame:
         """The next frame of the stream, with its place in its shot."""
-        item = _WindowFrame(frame, number)
+        item = _WindowFrame(frame, number, shot)
         item.mask  # noqa: B018  (refused before it is held)
         self.references.add(item)
         return item
@@ -252,7 +252,9 @@ class _Run:
         else:  # of one frame a network says itself what no flow looks like
             to_next, to_previous = self.network.flows(_there(local[0].masked)[None, None])
         decoded = slice(0 if self.settings.lookahead else len(local) - 1, len(local))
-        return self.network.complete(features, to_next, to_previous, decoded)[0].float().cpu()
+        given = self.network.complete(features, to_next, to_previous, decoded)
+        check_shape("NOFEraser", "complete", given, (1, len(local[decoded]), 3, *region.size))
+        return given[0].float().cpu()
 
     @torch.inference_mode()
     def _newest(self, local: list[_WindowFrame], references: tuple[_WindowFrame, ...], region: Region) -> Tensor:
@@ -321,6 +323,7 @@ class _Run:
             item.masked = region.cut(known).to(self.device)
         if missing:
             encoded = self.network.encode(torch.stack([_there(item.masked) for item in missing]))
+            check_count("NOFEraser", "encode", encoded, len(missing))
             for item, feature in zip(missing, encoded, strict=True):
                 item.feature = feature
 
@@ -329,7 +332,9 @@ class _Run:
         missing = [(a, b) for a, b in pairwise(local) if a.flows is None]
         if missing:
             pairs = torch.stack([torch.stack([_there(a.masked), _there(b.masked)]) for a, b in missing])
-            to_next, to_previous = self.network.flows(pairs)
+            given = self.network.flows(pairs)
+            check_pair("NOFEraser", "flows", given, len(missing))
+            to_next, to_previous = given
             for (a, _), there, back in zip(missing, to_next, to_previous, strict=True):
                 a.flows = there[0], back[0]
 

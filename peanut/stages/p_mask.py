@@ -25,7 +25,8 @@ from peanut.stages.grow import grown
 from peanut.validators import at_least, one_of
 from peanut.weights import names_used, pull, resolve
 from peanut.weights.tokenizer import LONGEST, Tokenizer
-from peanut.words.verbs import verbs_of
+from peanut.windows.plugged import check_shape, check_share, check_square
+from peanut.words.verbs import is_word, verbs_of
 
 log = logging.getLogger(__name__)
 
@@ -106,15 +107,17 @@ class PMask(Stage):
         dtype: str | torch.dtype = "auto",
         tokenizer: Encode | None = None,
     ) -> None:
-        without = (but_not,) if isinstance(but_not, str) or callable(but_not) else tuple(but_not)
+        without = tuple(but_not) if isinstance(but_not, list | tuple) else (but_not,)
         if not prompts:
             raise UsageError('PMask needs a sentence: PMask("the man in the red jacket").')
         for sentence in (*prompts, *without):
             _check(sentence)
-        usual_clip, usual_past = PRESETS.get(preset, PRESETS["clips"])  # another is refused by its validator
+        usual_clip, usual_past = PRESETS["live" if preset == "live" else "clips"]  # another is refused by its validator
         clip, remember = usual_clip if clip is None else clip, usual_past if remember is None else remember
         on = pick_device(device)
         network = _network_of(model, verbs, on)
+        if tokenizer is not None and not callable(tokenizer):
+            raise UsageError(f"PMask: tokenizer must be a function (text, verbs), or None, got {tokenizer!r}.")
         encode = _tokenizer() if tokenizer is None else tokenizer
         time = preset, clip, remember, clips, on_cut, correction, decision_window
         how = _finder_of(verbs) if verbs else None, grow, on, pick_dtype(dtype, on), encode
@@ -189,7 +192,7 @@ class _Run:
                 del clip
 
     def _texts(self, frame: Frame) -> list[str]:
-        return [_check(x.sentence(frame)) if callable(x.sentence) else x.sentence for x in self.wanted + self.unwanted]
+        return [_asked(x.sentence, frame) for x in self.wanted + self.unwanted]
 
     @torch.inference_mode()
     def masked(self, texts: list[str], clip: list[Frame]) -> list[Frame]:
@@ -221,7 +224,7 @@ class _Run:
             )
         if known:
             return
-        verbs = () if self.stage.verbs is None else self.stage.verbs(text)
+        verbs = _verbs_in(text, self.stage.verbs)
         ids, places, cut = self.stage.tokenizer(text, verbs)  # type: ignore[misc]
         if cut:
             log.warning("PMask: a prompt of more than %d tokens was cut: %.60s...", LONGEST, text)
@@ -232,6 +235,10 @@ class _Run:
         clip, out = self.network.encode(stem, one.prompt, one.memory), []
         for number, frame in enumerate(frames):
             step = self.network.step(clip.frame(number), one.memory)
+            check_shape(
+                "PMask", "step (its logits)", getattr(step, "logits", step), (1, 1, *[self.network.image_size] * 2)
+            )
+            check_share("PMask", "step (its another)", getattr(step, "another", None))
             inside = step.logits[..., : size[0], : size[1]].float()
             logits = F.interpolate(inside, frame.size, mode="bilinear", align_corners=False)[0, 0].cpu()
             out.append(_Found(logits, step.another))
@@ -284,6 +291,17 @@ def _check(sentence: Sentence) -> Any:
     return sentence
 
 
+def _asked(sentence: Sentence, frame: Frame) -> str:
+    """A prompt as it is at a frame."""
+    if isinstance(sentence, str):
+        return sentence
+    text = sentence(frame)
+    if not isinstance(text, str):
+        raise UsageError(f"PMask: a prompt that is a function gives a sentence, got {text!r} at frame {frame.index}.")
+    _check(text)
+    return text
+
+
 def _named(sentences: Sequence[Sentence]) -> str:
     return " or ".join(repr(x) if isinstance(x, str) else "what was asked for" for x in sentences)
 
@@ -296,6 +314,7 @@ def _network_of(model: str | Path | TextMaskNetwork, verbs: Verbs, device: torch
             "PMask: verbs= is for checkpoints with a projection of motion prompts (project_motion_prompts), and this"
             " one has none: leave verbs out."
         )
+    check_square("PMask", network.image_size)
     return network
 
 
@@ -307,7 +326,19 @@ def _finder_of(verbs: Verbs) -> Callable[[str], Sequence[str]]:
         return verbs_of
     if isinstance(verbs, str):
         raise UsageError(f"PMask: verbs are a list of words, a function or 'auto', got {verbs!r}.")
-    return lambda text: [word for word in verbs if word in text]
+    words = tuple(verbs) if isinstance(verbs, Iterable) else (verbs,)
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(f"PMask: verbs are a list of words, a function or 'auto', got {verbs!r}.")
+    return lambda text: [word for word in words if is_word(word, text)]
+
+
+def _verbs_in(text: str, find: Callable[[str], Sequence[str]] | None) -> Sequence[str]:
+    """The verbs of a prompt. Raises UsageError where what is asked gives no words of it."""
+    found = () if find is None else find(text)
+    words = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else None
+    if words is None or not all(isinstance(word, str) for word in words):
+        raise UsageError(f"PMask: verbs= must give a list of words for {text!r}, got {found!r}.")
+    return words
 
 
 def _tokenizer() -> Encode:

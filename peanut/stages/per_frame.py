@@ -143,7 +143,11 @@ def _learned(image: Tensor, mask: Tensor, *, network: nn.Module, device: torch.d
     h, w = mask.shape
     picture = _mirrored(image[None].to(device, dtype) / 255)
     hole = _mirrored(mask[None, None].to(device, dtype))
-    filled: Tensor = network(picture, hole)[0, :, :h, :w]
+    given = network(picture, hole)
+    if not isinstance(given, Tensor) or given.shape != picture.shape:
+        got = f"a tensor {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+        raise UsageError(f"PerFrame: a module gives an image like the one it got, {tuple(picture.shape)}; got {got}.")
+    filled = given[0, :, :h, :w]
     return (filled.float().clamp(0, 1) * 255).round().to(torch.uint8)
 
 

@@ -91,6 +91,10 @@ def resolve(who: str, model: object, kind: type[T], *, device: torch.device, dty
     Raises UsageError, in the name of `who`, for one that is not of that kind.
     """
     found: Any = model
+    if isinstance(model, type):
+        raise UsageError(
+            f"{who}: model must be a network, got the class {model.__name__}: {model.__name__}() makes one."
+        )
     if isinstance(model, str | Path):
         found = network(model, device=device, dtype=dtype or torch.float32)
     if not isinstance(found, kind):

@@ -52,4 +52,5 @@ def _reason(message: str) -> str:
     if "TorchScript" in message:
         return "it is a TorchScript program, and nothing but tensors is read"
     first = next((line for line in message.splitlines() if line.strip()), "no more is known")
+    first = first.partition("In PyTorch 2.6")[0]  # torch's advice after it, to read such a file anyway, is none of ours
     return f"it holds more than tensors, or is damaged ({first.strip().rstrip('.')})"

@@ -47,7 +47,7 @@ class Carried:
 
     def goes_on_with(self, frame: Frame) -> bool:
         """Whether the next frame shows the same shot."""
-        return frame.shot == self.last.shot and frame.size == self.last.frame.size
+        return (frame.shot, frame.size) == self.last.shot
 
     def follow(self, frame: Frame) -> None:
         """Go on to the next frame of the shot."""

@@ -61,8 +61,8 @@ class ComparedFrame:
     _found_in: dict[int, Array] = attrs.field(factory=dict, init=False)
 
     @property
-    def shot(self) -> int:
-        return self.frame.shot
+    def shot(self) -> tuple[int, tuple[int, int]]:
+        return self.frame.shot, self.frame.size
 
     @property
     def found(self) -> Array | None:

@@ -51,8 +51,8 @@ class WindowFrame:
     _lights: dict[int, Light] = attrs.field(factory=dict)
 
     @property
-    def shot(self) -> int:
-        return self.frame.shot
+    def shot(self) -> tuple[int, tuple[int, int]]:
+        return self.frame.shot, self.frame.size
 
     @cached_property
     def image(self) -> Array:
@@ -181,8 +181,9 @@ Window = tuple[WindowFrame, ...]
 def _estimated(estimator: FlowEstimator, grey: Array, other: Array) -> Array:
     """The flow that an estimator finds between two grey images: h w 2, pixels, float32."""
     flow = estimator(*(torch.from_numpy(image).expand(3, -1, -1) for image in (grey, other)))
-    if flow.shape != (2, *grey.shape):
-        raise UsageError(f"FlowEraser: flow must give {(2, *grey.shape)} here, got {tuple(flow.shape)}.")
+    if not isinstance(flow, torch.Tensor) or flow.shape != (2, *grey.shape):
+        got = tuple(flow.shape) if isinstance(flow, torch.Tensor) else f"a {type(flow).__name__}"
+        raise UsageError(f"FlowEraser: flow must give {(2, *grey.shape)} here, got {got}.")
     found = flow.detach().permute(1, 2, 0).cpu().numpy()
     return np.array(found, np.float32, order="C")  # a copy: `complete` writes into it
 

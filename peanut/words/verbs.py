@@ -14,9 +14,18 @@ def verbs_of(text: str) -> Sequence[str]:
 
     >>> verbs_of("the man who walks past the running dog")
     ['walks', 'running']
+    >>> verbs_of("Running dogs")
+    ['Running']
     """
     try:
         from textblob.en import tag
     except ImportError:
-        return [word for word in re.findall(r"[a-z]+", text.lower()) if word in VERB_FORMS]
-    return [word for word, kind in tag(text) if kind.startswith("VB")]
+        return [word for word in re.findall(r"[A-Za-z]+", text) if word.lower() in VERB_FORMS]
+    return [
+        word for word, kind in tag(text) if kind.startswith("VB") and is_word(word, text)
+    ]  # not the "do" of "don't"
+
+
+def is_word(word: str, text: str) -> bool:
+    """Whether a text has a word as a whole: "walks" has no "walk"."""
+    return re.search(rf"\b{re.escape(word)}\b", text) is not None
