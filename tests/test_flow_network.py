@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 import torch
 import torch.nn.functional as F
+from clips import noise_with_holes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -13,7 +14,7 @@ from torchvision.models.optical_flow import raft_small
 from weights_rows import spynet_file, use
 from weights_server import Server
 
-from peanut import RAFT, NetworkFlow, UsageError, licence
+from peanut import DIS, RAFT, NetworkFlow, UsageError, licence
 from peanut.flow.estimator import FlowEstimator
 from peanut.stages.flow_eraser import FlowEraser
 from peanut.weights.table import Entry, File
@@ -219,3 +220,32 @@ def test_a_raft_that_cannot_be_had_or_is_another_file_is_said(published, monkeyp
     monkeypatch.setenv("PEANUT_OFFLINE", "1")
     with pytest.raises(UsageError, match=r"^raft-small: raft\.pth cannot be had\. .*PEANUT_OFFLINE is set"):
         RAFT(device="cpu")
+
+
+@pytest.mark.parametrize("numbers", [{"mean": None}, {"mean": "abc"}, {"std": float("nan")}, {"mean": (1, 2)}])
+def test_means_that_are_no_numbers_are_refused_when_built(numbers):
+    with pytest.raises(UsageError, match=f"NetworkFlow: {next(iter(numbers))} must be a number or one per channel"):
+        NetworkFlow(lambda first, second: first, **numbers)
+
+
+@pytest.mark.parametrize("given", [torch.zeros(1, 2, 0, 5), torch.zeros(1, 2, 4, 4, dtype=torch.complex64)])
+def test_a_flow_of_nothing_and_one_of_complex_numbers_are_refused(given):
+    with pytest.raises(UsageError, match="NetworkFlow: the flow must be"):
+        NetworkFlow(lambda first, second: given)(*noise())
+
+
+def test_what_is_no_raft_is_refused_when_built():
+    with pytest.raises(UsageError, match="RAFT: model must be a RAFT; this is a Identity"):
+        RAFT(model=nn.Identity())
+    with pytest.raises(UsageError, match="RAFT: model must be a name, a file or a network, got 3"):
+        RAFT(model=3)
+
+
+def test_images_that_are_no_tensors_are_refused():
+    with pytest.raises(UsageError, match="DIS: images must be tensors 3 h w, uint8, RGB, got a NoneType"):
+        DIS()(None, None)
+
+
+def test_a_function_that_gives_no_flow_is_told_by_the_eraser():
+    with pytest.raises(UsageError, match=r"FlowEraser: flow must give \(2, .* got a NoneType"):
+        list(FlowEraser(flow=lambda image, other: None)(iter(noise_with_holes([3]))))

@@ -342,3 +342,41 @@ def test_two_threads_run_one_network_at_once():
             for text, session in zip(expected, (first, second), strict=True):
                 (out,) = session.push(frame)
                 assert torch.equal(out.mask, expected[text][n].mask)
+
+
+@pytest.mark.parametrize(
+    ("verbs", "said"),
+    [
+        (3, "verbs are a list of words, a function or 'auto', got 3"),
+        ([3], r"verbs are a list of words, a function or 'auto', got \[3\]"),
+        (lambda text: None, "verbs= must give a list of words for 'a dog runs', got None"),
+        (lambda text: "runs", "verbs= must give a list of words for 'a dog runs', got 'runs'"),
+    ],
+)
+def test_verbs_that_are_no_words(verbs, said):
+    network = small_samwise(motion_prompt=True)
+    with pytest.raises(UsageError, match=f"PMask: {said}"):
+        list(small_p_mask("a dog runs", model=network, verbs=verbs)(iter(rolling((1,)))))
+
+
+def test_a_verb_that_a_prompt_has_within_a_word_alone_is_left_away():
+    network, one = small_samwise(motion_prompt=True), rolling((1,))
+    without = confidences(small_p_mask("a dog runs", model=network)(iter(one)))
+    assert torch.equal(confidences(small_p_mask("a dog runs", model=network, verbs=["run"])(iter(one))), without)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"but_not": None}, "a prompt is a sentence, or a function from a frame to one, got None"),
+        ({"preset": ["live"]}, r"preset must be 'clips' or 'live', got \['live'\]"),
+    ],
+)
+def test_settings_of_another_kind_are_refused_when_built(settings, said):
+    with pytest.raises(UsageError, match=f"PMask: {said}"):
+        small_p_mask("a dog", **settings)
+
+
+def test_a_prompt_that_is_asked_and_gives_no_sentence_is_refused():
+    with pytest.raises(UsageError, match="PMask: a prompt that is a function gives a sentence, got None at frame 0"):
+        list(small_p_mask(lambda frame: None)(iter(rolling((1,)))))

@@ -284,3 +284,57 @@ def test_a_mistake_of_the_command_is_a_sentence_and_status_2(words, sentence, ru
     assert told.returncode == 2
     assert sentence in told.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_grey_layers_are_shown_as_those_of_p_mask_are():
+    frame = flat(10).with_layer("confidence", torch.full((20, 40), 200, dtype=torch.uint8))
+    assert shown_levels(peanut.sheet([frame], layers="confidence", width=40), 20, 40) == [[200]]
+
+
+def test_where_it_is_not_known_what_is_masked_the_image_is_shown():
+    masked = flat(10).with_mask(torch.zeros(20, 40, dtype=torch.bool))
+    image = peanut.sheet([masked, flat(20, 1)], layers=("image", "masks"), width=40)
+    assert shown_levels(image, 20, 40, top=STRIP + 4) == [[10, 10], [20, 20]]
+
+
+@pytest.mark.parametrize(("name", "side"), [("tall.webp", 16383), ("tall.jpg", 65500)])
+def test_a_sheet_larger_than_its_format_holds_is_refused_and_leaves_nothing(name, side, tmp_path):
+    rows = side // 400 + 1
+    frames = (flat(10, number, (380, 10)) for number in range(rows))
+    with pytest.raises(UsageError, match=rf"sheet: .*{name} would be 10x\d+, and \.\w+ holds at most {side} pixels"):
+        peanut.sheet(frames, every=1, columns=1, width=10, path=tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_frames_come_from_and_that_is_missing_is_not_taken_for_the_sheet(tmp_path):
+    def frames():
+        yield flat(10)
+        raise FileNotFoundError("the source")
+
+    with pytest.raises(FileNotFoundError, match="the source"):
+        peanut.sheet(frames(), path=tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"width": None}, "width must be 1 to 8192, got None"),
+        ({"width": 10**6}, "width must be 1 to 8192, got 1000000"),
+        ({"layers": 3}, r"layers must be names, such as \('image', 'masks'\), got 3"),
+        ({"path": 3}, "3 must end in .png"),
+    ],
+)
+def test_settings_of_a_sheet_that_are_none(wrong, said):
+    with pytest.raises(UsageError, match=f"sheet: {said}"):
+        peanut.sheet(levels(2), **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"titles": ("a",)}, {"titles": 3}, {"seconds": "a"}, {"width": None}])
+def test_settings_of_a_comparison_that_are_none(wrong, tmp_path):
+    with pytest.raises(UsageError, match=f"blink: {next(iter(wrong))} must be"):
+        peanut.blink(levels(2), levels(2), tmp_path / "blink.gif", **wrong)
+
+
+def test_an_image_too_tall_for_its_width_is_refused():
+    with pytest.raises(UsageError, match="an image of 8000x800000 is too large for a sheet"):
+        peanut.sheet([flat(10, size=(1000, 10))], width=8000)

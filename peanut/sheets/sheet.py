@@ -138,10 +138,11 @@ def refuse_unless_whole(who: str, **numbers: int | None) -> None:
             raise UsageError(f"{who}: {name} must be a whole number from 1 on, got {number!r}.")
 
 
-def refuse_unless_wide(who: str, width: int) -> None:
+def refuse_unless_wide(who: str, width: int | None) -> None:
     """Raise UsageError for a width of images that is none."""
-    if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= WIDEST:
-        raise UsageError(f"{who}: width must be a whole number, 1 to {WIDEST}, got {width!r}.")
+    refuse_unless_whole(who, width=width)
+    if width is None or width > WIDEST:
+        raise UsageError(f"{who}: width must be 1 to {WIDEST}, got {width!r}.")
 
 
 def number_and_time(frame: Frame) -> str:
