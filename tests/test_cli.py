@@ -324,6 +324,10 @@ def test_info(run, walker):
             "--box 1,5,0,9: its width and height must be above",
         ),
         (("erase", "{video}", "-o", "out.mp4", "--box", "400,5,9,9"), "lies outside the picture, which is 320x180."),
+        (
+            ("erase", "{video}", "-o", "out.mp4", "--moving", "--upscale", "2"),
+            "--upscale is 4 (four times as large) or",
+        ),
         (("erase", "{video}", "-o", "out.mp4", "--color", "gren"), "no color called 'gren', did you mean 'green'?"),
         (("erase", "{video}", "-o", "out.mp4", "--moving", "--tolerance", "1"), "--tolerance goes with --color alone"),
         (

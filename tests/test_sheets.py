@@ -20,6 +20,7 @@ from peanut.vision.lettering import SIZE, caption, letter
 
 STRIP = SIZE + 6
 """Height of a line of text."""
+TWO = ("{video}", "{video}", "--title", "a", "--title", "b")
 
 
 def flat(level, index=0, size=(20, 40), **more):
@@ -276,6 +277,8 @@ def test_the_command(run, walker, tmp_path):
         (("{video}", "-o", "s.png", "--every", "0"), "--every"),
         (("-o", "s.png"), "Missing argument"),
         (("0", "-o", "s.png"), "is live and has no end"),
+        ((*TWO, "-o", "s.png", "--blink", "b.png"), "blink: b.png must end in .gif."),
+        ((*TWO, "-o", "s.png", "--blink", "no/b.gif"), "no/b.gif cannot be written: there is no folder"),
     ],
 )
 def test_a_mistake_of_the_command_is_a_sentence_and_status_2(words, sentence, run, walker, tmp_path, monkeypatch):
