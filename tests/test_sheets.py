@@ -277,7 +277,7 @@ def test_the_command(run, walker, tmp_path):
         (("{video}", "-o", "s.png", "--every", "0"), "--every"),
         (("-o", "s.png"), "Missing argument"),
         (("0", "-o", "s.png"), "is live and has no end"),
-        ((*TWO, "-o", "s.png", "--blink", "b.png"), "blink: b.png must end in .gif."),
+        ((*TWO, "-o", "s.png", "--blink", "b.png"), "--blink: b.png must end in .gif."),
         ((*TWO, "-o", "s.png", "--blink", "no/b.gif"), "no/b.gif cannot be written: there is no folder"),
     ],
 )

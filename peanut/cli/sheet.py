@@ -8,7 +8,7 @@ import click
 import peanut
 from peanut.cli.job import FILE, SECONDS
 from peanut.errors import UsageError
-from peanut.sheets.picture import MOVING, written
+from peanut.video.target import Target
 
 
 @click.command()
@@ -57,8 +57,7 @@ def sheet(
             "--blink compares two videos: peanut sheet before.mp4 after.mp4 -o sheet.png --blink blink.gif."
         )
     if blink is not None:
-        with written("blink", blink, streams, MOVING, how["overwrite"]):
-            pass  # refused before the sheet is drawn
+        _refuse_early(blink, how["overwrite"])
     shown = dict(zip(names, streams, strict=True))
     layers = ["image"]
     if masks is not None:
@@ -70,6 +69,14 @@ def sheet(
         of_both = {name: how[name] for name in ("every", "rows", "overwrite")}
         peanut.blink(streams[0], streams[1], blink, titles=(names[0], names[1]), **of_both)
         click.echo(blink)
+
+
+def _refuse_early(blink: str, overwrite: bool) -> None:
+    """Raise UsageError where the GIF cannot go, before the sheet is drawn and written."""
+    if Path(blink).suffix.lower() != ".gif":
+        raise UsageError(f"--blink: {blink} must end in .gif.")
+    with Target(blink, folder=False, overwrite=overwrite) as target:
+        target.refuse_what_is_there()
 
 
 def _names(sources: tuple[str, ...], titles: tuple[str, ...]) -> list[str]:

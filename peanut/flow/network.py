@@ -17,7 +17,7 @@ from peanut.ops.padding import pad_to_multiple
 from peanut.validators import above, at_least, flag, one_of
 
 
-def _three(value: Any) -> Any:
+def _three(value: float | tuple[float, float, float]) -> Any:
     if isinstance(value, int | float):
         return (float(value),) * 3
     return tuple(value) if isinstance(value, list | tuple) else value

@@ -21,7 +21,7 @@ def raft(small: bool) -> nn.Module:
 
 def is_raft(network: object) -> bool:
     """Whether it is torchvision's, whose class is slow to import."""
-    return type(network).__name__ == "RAFT"
+    return any(kind.__name__ == "RAFT" for kind in type(network).__mro__)
 
 
 def raft_like(weights: Mapping[str, Tensor]) -> nn.Module:

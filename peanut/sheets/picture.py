@@ -22,7 +22,7 @@ LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
 def written(
     who: str, path: str | Path, streams: Iterable[Iterable[Frame]], endings: tuple[str, ...], overwrite: bool
 ) -> Iterator[Callable[..., None]]:
-    """Where a picture goes: `save(image, **options)` inside, or nothing, which only checks.
+    """Where a picture goes: `save(image, **options)` inside.
 
     Raises UsageError before anything is read where it cannot go there.
     """
