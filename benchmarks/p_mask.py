@@ -4,7 +4,7 @@ python -m benchmarks.p_mask adapters    fused attention against `nn.MultiheadAtt
 python -m benchmarks.p_mask chain       a clip in bfloat16 against float32, Hiera-T and Hiera-B+
 python -m benchmarks.p_mask prompts     what a further prompt on the same stream costs
 python -m benchmarks.p_mask memory      400 frames with a small network, 40 with one of full width
-python -m benchmarks.p_mask live CLIP...    clips of 1 with and without remembered tokens: cost, memory (Hiera-T), and how
+python -m benchmarks.p_mask live CLIP...    clips of 1 with and without remembered tokens: cost, memory (Hiera-T), how
     far they agree with clips of 8 (a small network), on the first 16 frames of videos or folders of pictures
 """
 
