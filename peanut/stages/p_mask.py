@@ -238,13 +238,14 @@ class _Run:
             check_shape(
                 "PMask", "step (its logits)", getattr(step, "logits", step), (1, 1, *[self.network.image_size] * 2)
             )
-            check_share("PMask", "step (its another)", getattr(step, "another", None))
+            another = getattr(step, "another", None)  # once: on an accelerator it waits for the decision
+            check_share("PMask", "step (its another)", another)
             inside = step.logits[..., : size[0], : size[1]].float()
             logits = F.interpolate(inside, frame.size, mode="bilinear", align_corners=False)[0, 0].cpu()
-            out.append(_Found(logits, step.another))
-            if step.another is not None and step.another > 0.5:
-                log.info("PMask: %r is another object from frame %d on (%.2f).", one.text, frame.index, step.another)
-                self.doubts.add(SWITCHED, frame, step.another)
+            out.append(_Found(logits, another))
+            if another is not None and another > 0.5:
+                log.info("PMask: %r is another object from frame %d on (%.2f).", one.text, frame.index, another)
+                self.doubts.add(SWITCHED, frame, another)
         return out
 
     def _with_mask(self, frame: Frame, wanted: list[_Found], unwanted: list[_Found]) -> Frame:
