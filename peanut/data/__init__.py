@@ -1,0 +1,1 @@
+"""Datasets in the layouts in which they are published."""
