@@ -63,14 +63,17 @@ def evaluate(
     if overwrite:
         _clear(folder)
     results = Results(folder, about)
+    rows: dict[str, list[tuple[Task, Result]]] = {name: [] for name in pipelines}
     with tqdm(total=len(tasks) * len(pipelines), unit=" tasks", disable=None if progress else True) as bar:
         for name, made in pipelines.items():
             for task in tasks:
                 bar.set_postfix_str(f"{name}: {task.name}")
-                if results.get(name, task.name) is None:
-                    results.add(_measured(name, made, chosen, task, folder))
+                result = results.get(name, task.name)
+                if result is None:
+                    result = _measured(name, made, chosen, task, folder)
+                    results.add(result)
+                rows[name].append((task, result))
                 bar.update()
-    rows = {name: [(task, results.get(name, task.name)) for task in tasks] for name in pipelines}
     evaluation = Evaluation(about, chosen, rows)
     evaluation.write(folder)
     return evaluation
@@ -82,7 +85,7 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
     meter, pictures = protocol.meter(task), Pictures()
     try:
         frames = Pipeline(source=protocol.given(task)) | built(made, task)
-        with iter(frames) as run:  # type: ignore[attr-defined]
+        with iter(frames) as run:
             for expected in protocol.expected(task):
                 result: Frame | None = next(run, None)
                 if result is None or result.index != expected.given.index:
@@ -102,7 +105,9 @@ def built(made: Made, task: Task) -> Stage:
     """The stage for a task. Raises UsageError for what gives none."""
     stage: Any = made() if isinstance(made, type) else made if isinstance(made, Stage) else made(task)
     if not isinstance(stage, Stage):
-        raise UsageError(f"{label(made)} gave {label(stage)}: a stage or pipeline is wanted, or a function that makes one.")
+        raise UsageError(
+            f"{label(made)} gave {label(stage)}: a stage or pipeline is wanted, or a function that makes one."
+        )
     return stage
 
 

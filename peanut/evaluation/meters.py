@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from torch import Tensor
+
 from peanut.errors import UsageError
 from peanut.evaluation.holes import grown
 from peanut.evaluation.task import Expected, Figure, Meter
@@ -95,10 +97,12 @@ class LargeMeter(Meter):
         return {**self._psnr.value, **self._ssim.value}
 
 
-def found_mask(result: Frame):
+def found_mask(result: Frame) -> Tensor:
     """The mask of a frame that came out. Raises UsageError for one that has none."""
     if result.mask is None:
-        raise UsageError(f"frame {result.index} came out without a mask: finding is measured of stages that give masks.")
+        raise UsageError(
+            f"frame {result.index} came out without a mask: finding is measured of stages that give masks."
+        )
     return result.mask
 
 

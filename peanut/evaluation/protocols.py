@@ -15,7 +15,7 @@ from peanut.evaluation.holes import Holes, grown
 from peanut.evaluation.meters import FOUND, LARGE, REMOVED, ErasedMeter, FoundMeter, LargeMeter, RemovedMeter
 from peanut.evaluation.task import Expected, Meter, Protocol, Task, averages
 from peanut.frame import Frame
-from peanut.validators import at_least, one_of
+from peanut.validators import at_least, mask_of, one_of
 
 PUBLISHED = 240, 432
 """The size (h, w) at which erasing is measured on DAVIS and YouTube-VOS."""
@@ -74,7 +74,7 @@ class Erase(Protocol):
     Source: the tests of FuseFormer (ICCV 2021) and E2FGVI (CVPR 2022): 432x240, SSIM with a window of 65.
     """
 
-    holes: Holes = Holes()
+    holes: Holes = attrs.field(factory=Holes)
     size: tuple[int, int] | None = None
     every: int = attrs.field(default=1, validator=at_least(1))
     figures = REMOVED[:-1]
@@ -111,10 +111,8 @@ class Erase(Protocol):
             yield from self.holes.holed(task.clip, task.dataset, self.size)
             return
         for frame in task.clip.masked(task.objects):
-            if frame.mask is None:
-                raise UsageError(f"{task.name}: frame {frame.index} has no mask, and erasing needs one for each frame.")
             sized = frame if self.size is None else frame.resized(self.size)
-            yield sized.with_mask(grown(frame.mask if sized is frame else sized.mask, self.holes.grown))
+            yield sized.with_mask(grown(mask_of(sized, task.name), self.holes.grown))
 
 
 @attrs.frozen
@@ -252,5 +250,3 @@ def _whole(frame: Frame, scale: int) -> Frame:
 
 def _every(every: int) -> str:
     return "" if every == 1 else f"; only every {every}. frame runs"
-
-

@@ -35,8 +35,8 @@ class Evaluation:
     @property
     def abilities(self) -> tuple[str, ...]:
         """The abilities that tasks test, in the order in which they come."""
-        tasks = (task for row in self.rows.values() for task, _ in row)
-        return tuple(dict.fromkeys(task.expression.ability for task in tasks if task.expression and task.expression.ability))
+        said = [task.expression for row in self.rows.values() for task, _ in row]
+        return tuple(dict.fromkeys(one.ability for one in said if one is not None and one.ability))
 
     def worst(self, name: str, count: int = WORST) -> list[tuple[Task, Result]]:
         """The tasks on which a pipeline did worst by the first figure, the worst first; those it failed on before."""
