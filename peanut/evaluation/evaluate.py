@@ -62,7 +62,21 @@ def evaluate(
     folder = Path(to)
     if overwrite:
         _clear(folder)
-    results = Results(folder, about)
+    rows = _rows(pipelines, chosen, tasks, folder, Results(folder, about), progress)
+    evaluation = Evaluation(about, chosen, rows)
+    evaluation.write(folder)
+    return evaluation
+
+
+def _rows(
+    pipelines: Mapping[str, Made],
+    protocol: Protocol,
+    tasks: Sequence[Task],
+    folder: Path,
+    results: Results,
+    progress: bool,
+) -> dict[str, list[tuple[Task, Result]]]:
+    """Every pipeline on every task, as far as that is not done yet; a bar tells how long it will take."""
     rows: dict[str, list[tuple[Task, Result]]] = {name: [] for name in pipelines}
     with tqdm(total=len(tasks) * len(pipelines), unit=" tasks", disable=None if progress else True) as bar:
         for name, made in pipelines.items():
@@ -70,13 +84,11 @@ def evaluate(
                 bar.set_postfix_str(f"{name}: {task.name}")
                 result = results.get(name, task.name)
                 if result is None:
-                    result = _measured(name, made, chosen, task, folder)
+                    result = _measured(name, made, protocol, task, folder)
                     results.add(result)
                 rows[name].append((task, result))
                 bar.update()
-    evaluation = Evaluation(about, chosen, rows)
-    evaluation.write(folder)
-    return evaluation
+    return rows
 
 
 def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Path) -> Result:

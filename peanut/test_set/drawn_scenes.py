@@ -7,7 +7,7 @@ import attrs
 
 from peanut.test_set.actors import Actor
 
-SIZE, LENGTH = (180, 320), 32
+SIZE, LENGTH = (180, 320), 30
 """(h, w) of a scene in pixels; its frames."""
 RED, BLUE, GREEN, YELLOW, WHITE = (205, 40, 35), (40, 70, 200), (40, 150, 60), (235, 200, 40), (235, 235, 230)
 
@@ -98,7 +98,7 @@ SCENES = (
     DrawnScene(
         "by-hand",
         "time",
-        "bikes-030",
+        "bikes-000",
         (
             Actor("ball", YELLOW, 36, (20, 150), (8.0, 0.0), bounce=60),
             Actor("person", GREEN, 90, (370, 160), (-6.0, 0.0), enters=6),

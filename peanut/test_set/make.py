@@ -22,7 +22,7 @@ LICENCE = "drawn: Apache-2.0; photographs of scikit-image: CC0-1.0; bikes.mp4 of
 def make(folder: str | Path) -> Path:
     """Write our own test set into a new folder, and give the path of its manifest.
 
-    12 clips of 32 frames (320x180) and 24 entries, six for each ability, about 100 MB: drawn things that move over
+    12 clips of 30 frames (320x180) and 24 entries, six for each ability, about 120 MB: drawn things that move over
     drawn walls, photographs and a real clip of packages, which are fetched once. What is behind every object is known,
     so that each entry has its truth. The same version makes the same pixels.
     Raises UsageError for a folder that has something in it.
