@@ -52,7 +52,7 @@ KNOWS = {
     "metrics": {"errors", "devices", "validators", "ops", "vision", "networks", "weights", "flow"},
     "data": {*CORE, "validators", "vision", "video", "weights"},
     "test_set": {*CORE, "data", "metrics", "validators", "vision", "flow", "objects", "stages", "video", "sheets"},
-    "evaluation": {"", *CORE, "data", "metrics", "validators", "vision", "weights", "licensing"},
+    "evaluation": {"", *CORE, "data", "metrics", "validators", "vision", "weights", "sheets"},
     "licensing": {"errors", "pipeline", "weights"},
     "conformance": {"devices", "errors", "frame", "networks", "stages"},
     "demo": {"", "errors", "frame", "weights"},

@@ -8,13 +8,7 @@ import click
 
 from peanut.cli.say import say
 from peanut.errors import UsageError
-from peanut.video.patterns import SUFFIXES
-
-VIDEOS = {
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob"),
-    *(".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".y4m"),
-}
-"""How the names of videos end."""
+from peanut.video.patterns import SUFFIXES, VIDEOS
 
 
 class SomeFailed(Exception):

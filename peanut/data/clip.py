@@ -43,6 +43,12 @@ class Expression:
     text: str
     objects: tuple[int, ...] = ()
     """Which objects it means; empty where the dataset keeps that to itself."""
+    annotator: str = ""
+    """Who wrote it, where a dataset has several who did."""
+    ability: str = ""
+    """What it tests, in a test set of one's own: "language", "time", "structure" or "subject"."""
+    truth: str | None = None
+    """The clip without those objects, as a path; None: as the clip says."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,8 +72,6 @@ class Clip:
     annotations: Annotations | None = None
     expressions: tuple[Expression, ...] = ()
     truth: str | None = None
-    ability: str = ""
-    """What the clip is to test, in our own test set: "language", "time", "structure" or "subject"."""
     licence: str = ""
 
     @property
@@ -75,12 +79,12 @@ class Clip:
         """The frames of the clip, a source as `read` gives one; their numbers begin at 0."""
         return self._of(self.path)
 
-    @property
-    def true_frames(self) -> Pipeline:
-        """The frames as they should come out. Raises UsageError where nobody knows."""
-        if self.truth is None:
+    def true_frames(self, expression: Expression | None = None) -> Pipeline:
+        """The frames without the objects, or without what a sentence means. Raises UsageError if not known."""
+        truth = (None if expression is None else expression.truth) or self.truth
+        if truth is None:
             raise UsageError(f"the clip {self.name} has no truth: nobody knows how it should come out.")
-        return self._of(self.truth)
+        return self._of(truth)
 
     @property
     def objects(self) -> tuple[int, ...]:

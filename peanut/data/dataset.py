@@ -11,8 +11,10 @@ from peanut.errors import pick
 class Dataset(Sequence[Clip]):
     """Clips in the order of their names; `dataset["bear"]` is the clip of that name, `dataset[0]` the first."""
 
-    name: str
-    """As papers call it."""
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As papers call it."""
 
     @abstractmethod
     def read_clips(self) -> Sequence[Clip]:

@@ -6,6 +6,11 @@ import re
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 """How the names of pictures end."""
+VIDEOS = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob"),
+    *(".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".y4m"),
+}
+"""How the names of videos end."""
 NUMBER = re.compile(r"%(?:0?\d{1,2})?d")
 
 

@@ -1,0 +1,113 @@
+"""What is measured of a task, frame by frame, in memory that does not grow."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from peanut.errors import UsageError
+from peanut.evaluation.holes import grown
+from peanut.evaluation.task import Expected, Figure, Meter
+from peanut.frame import Frame
+from peanut.metrics import Psnr, Segmentation, Ssim, luma
+
+FOUND = (Figure("j_and_f", "J&F", 3), Figure("j", "J", 3), Figure("f", "F", 3))
+REMOVED = (
+    Figure("psnr_hole", "PSNR, hole", 2),
+    Figure("psnr_ring", "ring", 2),
+    Figure("psnr_outside", "outside", 2),
+    Figure("psnr", "whole", 2),
+    Figure("ssim", "SSIM (65)", 4),
+    Figure("e_warp", "E_warp", 5, larger_is_better=False),
+    Figure("flicker", "flicker", 2, larger_is_better=False),
+    Figure("j", "J of its masks", 3),
+)
+"""Of an erased clip; the last one of a pipeline that finds by itself."""
+LARGE = (Figure("psnr", "PSNR", 2), Figure("ssim", "SSIM", 4))
+
+
+class FoundMeter(Meter):
+    """J, F and J&F on the annotated frames."""
+
+    def __init__(self, frames: Literal["all", "inner"]) -> None:
+        self._measure = Segmentation(frames=frames)
+
+    def add(self, result: Frame, expected: Expected) -> None:
+        if expected.mask is not None:
+            self._measure.add(found_mask(result), expected.mask)
+
+    @property
+    def value(self) -> dict[str, float]:
+        return self._measure.value
+
+
+class ErasedMeter(Meter):
+    """PSNR by region, SSIM as E2FGVI measures it, E_warp along the truth's motion, and flicker over the truth's."""
+
+    def __init__(self) -> None:
+        self._psnr, self._ssim = Psnr(), Ssim(window="uniform-65")
+
+    def add(self, result: Frame, expected: Expected) -> None:
+        image = expected.image
+        if image is None or expected.mask is None:
+            return
+        refuse_other_size(result, image.shape[-2:])
+        self._psnr.add(result.image, image, expected.mask)
+        self._ssim.add(result.image, image)
+
+    @property
+    def value(self) -> dict[str, float]:
+        return {**self._psnr.value, **self._ssim.value}
+
+
+class RemovedMeter(Meter):
+    """The same in the true mask, grown; and J of the masks that were found."""
+
+    def __init__(self, grow: int) -> None:
+        self._grow, self._erased, self._found = grow, ErasedMeter(), Segmentation()
+
+    def add(self, result: Frame, expected: Expected) -> None:
+        if expected.mask is None:
+            return
+        if result.mask is not None:
+            self._found.add(result.mask, expected.mask)
+        hole = grown(expected.mask, self._grow)
+        self._erased.add(result, Expected(expected.given, image=expected.image, mask=hole))
+
+    @property
+    def value(self) -> dict[str, float]:
+        return {**self._erased.value, "j": self._found.value["j"]}
+
+
+class LargeMeter(Meter):
+    """PSNR, and SSIM with its Gaussian window."""
+
+    def __init__(self, channels: Literal["rgb", "y"]) -> None:
+        self._psnr, self._ssim, self._on_y = Psnr(), Ssim(window="gaussian-11"), channels == "y"
+
+    def add(self, result: Frame, expected: Expected) -> None:
+        if expected.image is None:
+            return
+        refuse_other_size(result, expected.image.shape[-2:])
+        ours, true = (luma(x) if self._on_y else x for x in (result.image, expected.image))
+        self._psnr.add(ours, true)
+        self._ssim.add(ours, true)
+
+    @property
+    def value(self) -> dict[str, float]:
+        return {**self._psnr.value, **self._ssim.value}
+
+
+def found_mask(result: Frame) -> Tensor:
+    """The mask of a frame that came out. Raises UsageError for one that has none."""
+    if result.mask is None:
+        raise UsageError(
+            f"frame {result.index} came out without a mask: finding is measured of stages that give masks."
+        )
+    return result.mask
+
+
+def refuse_other_size(result: Frame, size: tuple[int, ...]) -> None:
+    """Raise UsageError for a frame that cannot be compared with its truth."""
+    if result.size != tuple(size):
+        h, w = result.size
+        raise UsageError(f"frame {result.index} came out as {w}x{h}, its truth is {size[1]}x{size[0]}.")

@@ -1,0 +1,54 @@
+"""A sheet of a task: five frames as they were given, as they came out, and as they should have."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from peanut.evaluation.task import Expected
+from peanut.frame import Frame
+from peanut.sheets.tile import IMAGE, MASKS, tile
+from peanut.vision.array import Array
+from peanut.vision.lettering import caption
+from peanut.vision.montage import montage
+
+SHOWN, WIDTH = 5, 240
+"""Frames of a sheet; the width of each image, in pixels."""
+
+
+class Pictures:
+    """Keeps small images of frames that are spread evenly over all that came; at most ten rows at once."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Array]] = []
+        self._step, self._count = 1, 0
+
+    def add(self, result: Frame, expected: Expected) -> None:
+        """One frame that came out, with what should have."""
+        if self._count % self._step == 0:
+            self._rows.append(_row(result, expected))
+            if len(self._rows) == 2 * SHOWN:
+                self._rows, self._step = self._rows[::2], 2 * self._step
+        self._count += 1
+
+    def write(self, path: Path, name: str, text: str) -> None:
+        """Write the sheet; nothing if no frame came."""
+        if not self._rows:
+            return
+        last = len(self._rows) - 1
+        places = sorted({round(n * last / (SHOWN - 1)) for n in range(SHOWN)})
+        shown = [self._rows[place] for place in places]
+        titles = [caption(title, WIDTH) for title in ("given, what is meant in red", name, "true")[: len(shown[0])]]
+        drawn = montage([titles, *shown])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(montage([[caption(text, drawn.shape[1])], [drawn]]) if text else drawn).save(path)
+
+
+def _row(result: Frame, expected: Expected) -> list[Array]:
+    """What was given, with the mask that was given or is true; what came out; the truth."""
+    given = expected.given.with_mask(expected.mask) if expected.mask is not None else expected.given
+    images = [tile(given, MASKS if given.mask is not None else IMAGE, WIDTH, {})]
+    if expected.image is None:
+        only = Frame(index=result.index, time=result.time, image=result.image, mask=result.mask)
+        return [*images, tile(only, IMAGE if only.mask is None else MASKS, WIDTH, {})]
+    true = Frame(index=result.index, time=result.time, image=expected.image)
+    return [*images, tile(result, IMAGE, WIDTH, {}), tile(true, IMAGE, WIDTH, {})]
