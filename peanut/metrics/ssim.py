@@ -70,7 +70,8 @@ def _of_plane(x: Array, y: Array, margin: int, mean: Callable[[Array], Array], s
     for top in range(0, len(x) - 2 * margin, BAND):
         rows = slice(top, top + BAND + 2 * margin)
         total += _likeness(x[rows] - middle, y[rows] - middle, margin, mean, sample, middle)
-    return total / ((x.shape[0] - 2 * margin) * (x.shape[1] - 2 * margin))
+    count = (x.shape[0] - 2 * margin) * (x.shape[1] - 2 * margin)
+    return float(total / count)
 
 
 def _likeness(x: Array, y: Array, margin: int, mean: Callable[[Array], Array], sample: float, middle: float) -> float:
