@@ -1,7 +1,16 @@
 """What is measured of masks and of images: functions on tensors, and measures that take one frame after the other."""
 
+from peanut.metrics.consistency import Flicker as Flicker
+from peanut.metrics.consistency import Stc as Stc
+from peanut.metrics.consistency import WarpingError as WarpingError
+from peanut.metrics.consistency import flicker as flicker
+from peanut.metrics.consistency import stc as stc
+from peanut.metrics.consistency import warping_error as warping_error
 from peanut.metrics.endpoint_error import EndpointError as EndpointError
 from peanut.metrics.endpoint_error import endpoint_error as endpoint_error
+from peanut.metrics.motion import Motion as Motion
+from peanut.metrics.motion import Motions as Motions
+from peanut.metrics.motion import motion as motion
 from peanut.metrics.psnr import EXACT as EXACT
 from peanut.metrics.psnr import Psnr as Psnr
 from peanut.metrics.psnr import luma as luma

@@ -56,8 +56,3 @@ def fitting(who: str, where: Tensor, shape: torch.Size) -> Tensor:
 def array(x: Tensor) -> Array:
     """A tensor as an array on the CPU, contiguous."""
     return np.ascontiguousarray(x.detach().cpu().numpy())
-
-
-def flags(mask: Tensor) -> Array:
-    """A mask as OpenCV takes it: uint8, 1 where it is set."""
-    return array(mask).view(np.uint8)

@@ -1,16 +1,13 @@
 """PSNR: in all of an image, in the hole, around it."""
 
-from typing import Any
-
 import attrs
-import cv2
 import torch
 from torch import Tensor
 
 from peanut.errors import UsageError
-from peanut.metrics.images import PEAK, check_images, check_masks, fitting, flags, levels
+from peanut.metrics.images import PEAK, array, check_images, check_masks, fitting, levels
 from peanut.metrics.running import Mean
-from peanut.vision.array import Array
+from peanut.vision.morphology import grow_mask
 
 EXACT = 100.0
 """dB of an image without any error, and the most that one gets."""
@@ -29,9 +26,7 @@ def psnr(result: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
     Raises UsageError for images that do not fit each other.
     """
     error = squared_error("psnr", result, truth)
-    if where is None:
-        return decibels(error.mean(dim=(-2, -1)))
-    return decibels(_mean_within(error, fitting("psnr", where, error.shape)))
+    return decibels(error, result.shape[-3], None if where is None else fitting("psnr", where, error.shape))
 
 
 def luma(image: Tensor) -> Tensor:
@@ -55,9 +50,11 @@ def regions(mask: Tensor, ring: int = RING) -> dict[str, Tensor]:
     Raises UsageError for anything but a mask.
     """
     check_masks("regions", mask)
-    around = [torch.from_numpy(_ring(one, ring)) for one in flags(mask).reshape(-1, *mask.shape[-2:])]
-    at = torch.stack(around).view(mask.shape).to(mask.device) if around else mask
-    return {"whole": torch.ones_like(mask), "hole": mask, "ring": at, "outside": ~mask}
+    if isinstance(ring, bool) or not isinstance(ring, int) or ring < 1:
+        raise UsageError(f"regions: ring must be a whole number, at least 1, got {ring!r}.")
+    grown = [torch.from_numpy(grow_mask(one, ring)) for one in array(mask).reshape(-1, *mask.shape[-2:])]
+    around = torch.stack(grown).view(mask.shape).to(mask.device) if grown else mask
+    return {"whole": torch.ones_like(mask), "hole": mask, "ring": around & ~mask, "outside": ~mask}
 
 
 @attrs.define
@@ -74,11 +71,11 @@ class Psnr:
     def add(self, result: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:
         """One frame: 3 h w each; mask h w, bool: what was to be erased. Raises UsageError as `psnr` does."""
         error = squared_error("Psnr", result, truth)
-        self._add("psnr", decibels(error.mean(dim=(-2, -1))))
+        self._add("psnr", decibels(error, result.shape[-3]))
         if mask is not None:
             for name, where in regions(fitting("Psnr", mask, error.shape), self.ring).items():
                 if name != "whole":
-                    self._add(f"psnr_{name}", decibels(_mean_within(error, where)))
+                    self._add(f"psnr_{name}", decibels(error, result.shape[-3], where))
 
     @property
     def value(self) -> dict[str, float]:
@@ -90,25 +87,17 @@ class Psnr:
 
 
 def squared_error(who: str, result: Tensor, truth: Tensor) -> Tensor:
-    """Squared difference of levels, mean over the channels: ... h w, float64."""
+    """Squared difference of levels, summed over the channels: ... h w, of the type of `levels`, for uint8 exact."""
     check_images(who, result, truth)
-    return (levels(result) - levels(truth)).square().sum(dim=-3, dtype=torch.float64) / result.shape[-3]
+    error = torch.zeros(())
+    for one, other in zip(result.unbind(-3), truth.unbind(-3), strict=True):
+        difference = levels(one) - levels(other)
+        error = error.to(difference) + difference * difference
+    return error
 
 
-def decibels(mean_square: Tensor) -> Tensor:
-    """PSNR of a mean squared error of levels."""
-    return (10 * torch.log10(PEAK**2 / mean_square)).clamp(max=EXACT)
-
-
-def _mean_within(error: Tensor, where: Tensor) -> Tensor:
-    """The mean of ... h w over the pixels of ... h w; nan where there is none."""
-    return torch.where(where, error, 0).sum(dim=(-2, -1)) / where.sum(dim=(-2, -1))
-
-
-def _ring(mask: Array, ring: int) -> Any:
-    if isinstance(ring, bool) or not isinstance(ring, int) or ring < 1:
-        raise UsageError(f"regions: ring must be a whole number, at least 1, got {ring!r}.")
-    if not mask.any():
-        return mask > 1
-    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return (distance > 0) & (distance <= ring)
+def decibels(error: Tensor, channels: int, where: Tensor | None = None) -> Tensor:
+    """PSNR of what `squared_error` gives, over the pixels of ... h w; nan where there is none."""
+    count = error.shape[-2] * error.shape[-1] if where is None else where.count_nonzero(dim=(-2, -1))
+    total = (error if where is None else torch.where(where, error, 0)).sum(dim=(-2, -1), dtype=torch.float64)
+    return (10 * torch.log10(PEAK**2 / (total / (count * channels)))).clamp(max=EXACT)

@@ -2,21 +2,21 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from peanut.metrics.images import check_masks, fitting, flags
+from peanut.metrics.images import array, check_masks, fitting
 from peanut.validators import one_of
 from peanut.vision.array import Array
+from peanut.vision.morphology import grow_mask
 
 TOLERANCE = 0.008
 """How far apart boundaries may be that match, over the diagonal of the image."""
-PREVIOUS = ((1, 0), (0, 1), (1, 1))
+COMPARED = ((1, 0), (0, 1), (1, 1))
 """How many rows and columns away the neighbors lie that a pixel is compared with."""
 Scores = Mapping[str, float]
 """Figures by name."""
@@ -53,7 +53,7 @@ def boundary(mask: Tensor, truth: Tensor, void: Tensor | None = None) -> Tensor:
         counts = ~fitting("boundary", void, mask.shape)
         mask, truth = mask & counts, truth & counts
     size = mask.shape[-2:]
-    pairs = zip(*(flags(one).reshape(-1, *size) for one in (mask, truth)), strict=True)
+    pairs = zip(*(array(one).reshape(-1, *size) for one in (mask, truth)), strict=True)
     radius = math.ceil(TOLERANCE * math.hypot(*size))
     return torch.tensor([_f(a, b, radius) for a, b in pairs], dtype=torch.float64).view(mask.shape[:-2])
 
@@ -124,10 +124,10 @@ def over_annotators(scores: Iterable[Iterable[Scores]]) -> dict[str, float]:
 
 
 def boundary_map(mask: Array) -> Array:
-    """The boundary pixels of a mask (h w, uint8 of 0 and 1): h w, uint8."""
+    """The boundary pixels of a mask: h w, bool."""
     h, w = mask.shape
     found = np.zeros_like(mask)
-    for down, right in PREVIOUS:
+    for down, right in COMPARED:
         found[: h - down, : w - right] |= mask[: h - down, : w - right] ^ mask[down:, right:]
     return found
 
@@ -142,12 +142,7 @@ def _f(mask: Array, truth: Array, radius: int) -> float:
 
 def _matched(these: Array, others: Array, radius: int) -> float:
     """The share of boundary pixels that have one of the others within a radius."""
-    return int((cv2.dilate(others, _disk(radius)) & these).sum(dtype=np.int64)) / int(these.sum(dtype=np.int64))
-
-
-def _disk(radius: int) -> Any:
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return (x * x + y * y <= radius * radius).astype(np.uint8)
+    return int(np.count_nonzero(grow_mask(others, radius) & these)) / int(np.count_nonzero(these))
 
 
 def _mean(figures: Iterable[float]) -> float:

@@ -1,0 +1,161 @@
+"""How far a video holds together in time: along the motion that the truth has."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal
+
+import attrs
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from peanut.errors import UsageError
+from peanut.flow.dis import DIS
+from peanut.flow.estimator import FlowEstimator
+from peanut.metrics.images import array, check_images, fitting
+from peanut.metrics.motion import Motion, as_bytes, difference, mean_within, motion
+from peanut.metrics.running import Mean
+from peanut.validators import at_least, one_of
+from peanut.vision.array import Array
+from peanut.vision.optical_flow import grid, sample
+
+Norm = Literal["squared", "absolute"]
+
+
+def warping_error(
+    result: Tensor, truth: Tensor, norm: Norm = "squared", estimator: FlowEstimator | None = None
+) -> Tensor:
+    """E_warp: mean over neighboring frames of the mean of (V_t - W(V_t+1, F_t->t+1))^2 over the pixels seen in both.
+
+    result, truth: t 3 h w, RGB, uint8 or floating (0 to 1); differences are those of values of 0 to 1, 0 is best. W
+    looks up along the flow F, which is measured on the truth; what is seen in both follows from the flow back
+    (`peanut.ops.flow_consistency`). norm: "squared", or "absolute", the mean absolute difference.
+    The mean is over the pixels and the three channels, as the authors' program computes it; their formula has the sum
+    over the channels, three times as much. estimator: `DIS("fast")` by default; the authors take FlowNet 2.
+    Returns a float64 without axes; nan for a single frame. Raises UsageError for clips that do not fit each other.
+    Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018.
+    """
+    check_clips("warping_error", result, truth)
+    measure = WarpingError(norm)
+    for image, moved in zip(result, _motions(truth, 1, estimator), strict=True):
+        measure.add(image, moved)
+    return torch.tensor(measure.value["e_warp"], dtype=torch.float64)
+
+
+def stc(result: Tensor, truth: Tensor, distance: int = 1, estimator: FlowEstimator | None = None) -> Tensor:
+    """L_STC: 1 / (T - d) sum over t of |V (Y_t - W(Y_t-d, F_t->t-d))|, mean over visible pixels and channels; 0 is best.
+
+    result, truth: t 3 h w, RGB, uint8 or floating (0 to 1). d: `distance` in frames. W looks up along the flow F, which
+    is measured on the truth; V: the pixels that both frames show, by the flow the other way.
+    Returns a float64 without axes; nan for a clip of at most d frames. Raises UsageError as `warping_error` does.
+    """
+    check_clips("stc", result, truth)
+    measure = Stc(distance)
+    for image, moved in zip(result, _motions(truth, distance, estimator), strict=True):
+        measure.add(image, moved)
+    return torch.tensor(measure.value["stc"], dtype=torch.float64)
+
+
+def flicker(result: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
+    """How much the hole changes along the truth's motion, over how much the truth does: 1 is best, above it flickers.
+
+    Mean over the frames with a hole of the mean absolute difference, inside the hole, between the frame and the next
+    one looked up along the truth's own flow (DIS, medium), for the result, divided by the same for the truth.
+    result, truth: t 3 h w, RGB, uint8 or floating (0 to 1). masks: t h w, bool.
+    Returns a float64 without axes; nan without a hole. Raises UsageError for clips that do not fit each other.
+    """
+    check_clips("flicker", result, truth)
+    estimator, measure = DIS(), Flicker()
+    masks = fitting("flicker", masks, torch.Size((*truth.shape[:1], *truth.shape[2:])))
+    for t, (image, true, mask) in enumerate(zip(result, truth, masks, strict=True)):
+        flow = estimator(as_bytes(truth[t - 1]), as_bytes(true)) if t and masks[t - 1].any() else None
+        measure.add(image, true, mask, None if flow is None else Motion(flow, -flow))
+    return torch.tensor(measure.value["flicker"], dtype=torch.float64)
+
+
+@attrs.define
+class WarpingError:
+    """`warping_error`, frame by frame: `value` has "e_warp". Holds: one frame."""
+
+    norm: Norm = attrs.field(default="squared", validator=one_of("squared", "absolute"))
+    _last: Tensor | None = attrs.field(default=None, init=False)
+    _mean: Mean = attrs.field(factory=Mean, init=False)
+
+    def add(self, image: Tensor, motion: Motion | None) -> None:
+        """One frame, 3 h w, and the motion from the one before to it; None: no pair (the first frame, a cut)."""
+        check_images("WarpingError", image)
+        if motion is not None and self._last is not None:
+            apart = difference(self._last, image, motion.to_next)
+            apart = apart * apart if self.norm == "squared" else apart.abs()
+            self._mean.add(mean_within(apart, motion.seen_in_next))
+        self._last = image
+
+    @property
+    def value(self) -> dict[str, float]:
+        """nan before the first pair."""
+        return {"e_warp": self._mean.value}
+
+
+@attrs.define
+class Stc:
+    """`stc`, frame by frame: `value` has "stc". Holds: `distance` frames."""
+
+    distance: int = attrs.field(default=1, validator=at_least(1))
+    _last: deque[Tensor] = attrs.field(factory=deque, init=False)
+    _mean: Mean = attrs.field(factory=Mean, init=False)
+
+    def add(self, image: Tensor, motion: Motion | None) -> None:
+        """One frame, 3 h w, and the motion from the one `distance` frames before to it; None: no pair."""
+        check_images("Stc", image)
+        self._last.append(image)
+        if len(self._last) <= self.distance:
+            return
+        before = self._last.popleft()
+        if motion is not None:
+            apart = difference(image, before, motion.to_previous)
+            self._mean.add(mean_within(apart.abs(), motion.seen_in_previous))
+
+    @property
+    def value(self) -> dict[str, float]:
+        """nan before the first pair."""
+        return {"stc": self._mean.value}
+
+
+@attrs.define
+class Flicker:
+    """`flicker`, frame by frame: `value` has "flicker". Holds: one frame of the result and one of the truth."""
+
+    _last: tuple[Array, Array, Array] | None = attrs.field(default=None, init=False)
+    _changes: tuple[Mean, Mean] = attrs.field(factory=lambda: (Mean(), Mean()), init=False)
+
+    def add(self, result: Tensor, truth: Tensor, mask: Tensor, motion: Motion | None) -> None:
+        """One frame, 3 h w each, its mask, h w, and the motion from the one before to it; None: no pair."""
+        check_images("Flicker", result, truth, color=True)
+        mask = fitting("Flicker", mask, truth.shape[-2:])
+        images = [array(image.permute(1, 2, 0)) for image in (result, truth)]
+        images = [image if image.dtype == np.uint8 else image.astype(np.float32) * 255 for image in images]
+        if motion is not None and self._last is not None and self._last[2].any():
+            h, w = mask.shape
+            at = grid(slice(0, h), slice(0, w)) + array(motion.to_next.permute(1, 2, 0))
+            for mean, image, before in zip(self._changes, images, self._last[:2], strict=True):
+                mean.add(float(cv2.absdiff(sample(image, at), before)[self._last[2]].mean()))
+        self._last = images[0], images[1], array(mask)
+
+    @property
+    def value(self) -> dict[str, float]:
+        """nan before the first pair with a hole."""
+        ours, own = (mean.value for mean in self._changes)
+        return {"flicker": ours / max(own, 1e-6)}
+
+
+def check_clips(who: str, *clips: Tensor) -> None:
+    """Raises UsageError unless all are clips of one shape, t 3 h w."""
+    check_images(who, *clips, color=True)
+    if clips[0].ndim != 4:
+        raise UsageError(f"{who}: clips must be t 3 h w, got {tuple(clips[0].shape)}.")
+
+
+def _motions(truth: Tensor, distance: int, estimator: FlowEstimator | None) -> Iterable[Motion | None]:
+    for t, frame in enumerate(truth):
+        yield None if t < distance else motion(truth[t - distance], frame, estimator)
