@@ -8,7 +8,7 @@ from peanut.errors import UsageError
 from peanut.evaluation.holes import grown
 from peanut.evaluation.task import Expected, Figure, Meter
 from peanut.frame import Frame
-from peanut.metrics import Psnr, Segmentation, Ssim, luma
+from peanut.metrics import Flicker, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError, luma
 
 FOUND = (Figure("j_and_f", "J&F", 3), Figure("j", "J", 3), Figure("f", "F", 3))
 REMOVED = (
@@ -18,6 +18,7 @@ REMOVED = (
     Figure("psnr", "whole", 2),
     Figure("ssim", "SSIM (65)", 4),
     Figure("e_warp", "E_warp", 5, larger_is_better=False),
+    Figure("stc", "STC", 4, larger_is_better=False),
     Figure("flicker", "flicker", 2, larger_is_better=False),
     Figure("j", "J of its masks", 3),
 )
@@ -41,22 +42,28 @@ class FoundMeter(Meter):
 
 
 class ErasedMeter(Meter):
-    """PSNR by region, SSIM as E2FGVI measures it, E_warp along the truth's motion, and flicker over the truth's."""
+    """PSNR by region, SSIM with the window of 65, and E_warp, STC and flicker along the motion of the truth."""
 
     def __init__(self) -> None:
         self._psnr, self._ssim = Psnr(), Ssim(window="uniform-65")
+        self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
 
     def add(self, result: Frame, expected: Expected) -> None:
-        image = expected.image
-        if image is None or expected.mask is None:
+        true, mask = expected.image, expected.mask
+        if true is None or mask is None:
             return
-        refuse_other_size(result, image.shape[-2:])
-        self._psnr.add(result.image, image, expected.mask)
-        self._ssim.add(result.image, image)
+        refuse_other_size(result, true.shape[-2:])
+        motion = self._motions.add(true)
+        self._psnr.add(result.image, true, mask)
+        self._ssim.add(result.image, true)
+        self._warp.add(result.image, motion)
+        self._stc.add(result.image, motion)
+        self._flicker.add(result.image, true, mask, motion)
 
     @property
     def value(self) -> dict[str, float]:
-        return {**self._psnr.value, **self._ssim.value}
+        measures = (self._psnr, self._ssim, self._warp, self._stc, self._flicker)
+        return {name: figure for measure in measures for name, figure in measure.value.items()}
 
 
 class RemovedMeter(Meter):
