@@ -196,7 +196,6 @@ def test_a_program_runs_only_when_it_is_named_and_only_if_it_is_the_published_on
         ("basicvsrpp-red4", "no weights called 'basicvsrpp-red4', did you mean 'basicvsrpp-reds4'"),
         ("propainter", "PEANUT has no network of its own for ProPainter generator"),
         ("sam3", r"PEANUT has no network of its own for SAM 3 \(text prompts\)"),
-        ("i3d", "PEANUT has no network of its own for I3D"),
         ("referformer-swin-l-joint", "PEANUT has no network of its own for ReferFormer"),
         ("realbasicvsr-x4", "PEANUT has no network of its own for RealBasicVSR x4"),
         ("big-lama", "big-lama is a TorchScript program, not tensors"),

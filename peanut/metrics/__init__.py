@@ -8,6 +8,8 @@ from peanut.metrics.consistency import stc as stc
 from peanut.metrics.consistency import warping_error as warping_error
 from peanut.metrics.endpoint_error import EndpointError as EndpointError
 from peanut.metrics.endpoint_error import endpoint_error as endpoint_error
+from peanut.metrics.lpips import Lpips as Lpips
+from peanut.metrics.lpips import lpips as lpips
 from peanut.metrics.motion import Motion as Motion
 from peanut.metrics.motion import Motions as Motions
 from peanut.metrics.motion import motion as motion
@@ -26,3 +28,6 @@ from peanut.metrics.segmentation import over_annotators as over_annotators
 from peanut.metrics.segmentation import over_objects as over_objects
 from peanut.metrics.ssim import Ssim as Ssim
 from peanut.metrics.ssim import ssim as ssim
+from peanut.metrics.vfid import Gaussian as Gaussian
+from peanut.metrics.vfid import Vfid as Vfid
+from peanut.metrics.vfid import frechet_distance as frechet_distance

@@ -44,7 +44,7 @@ def warping_error(
 
 
 def stc(result: Tensor, truth: Tensor, distance: int = 1, estimator: FlowEstimator | None = None) -> Tensor:
-    """L_STC: 1 / (T - d) sum over t of |V (Y_t - W(Y_t-d, F_t->t-d))|, mean over visible pixels and channels; 0 is best.
+    """L_STC: 1 / (T - d) sum over t of |V (Y_t - W(Y_t-d, F_t->t-d))|, mean over seen pixels and channels; 0 is best.
 
     result, truth: t 3 h w, RGB, uint8 or floating (0 to 1). d: `distance` in frames. W looks up along the flow F, which
     is measured on the truth; V: the pixels that both frames show, by the flow the other way.

@@ -80,6 +80,7 @@ LAYOUTS = {
     "MME": Layout("RealBasicVSR: the averaged generator", "generator_ema.", others=GAN),
     "BSR": Layout("BasicSR: under params"),
     "BSR spynet": Layout("the SPyNet in a BasicVSR by BasicSR", "spynet.", others=(".*",)),
+    "TVF": Layout("a classifier by torchvision: its convolutions", others=(r"classifier\..*",)),
     "PL": Layout("LaMa by Lightning: the generator", "generator.", others=(".*",)),
 }
 """How published files are laid out, by the key that the table gives."""

@@ -10,6 +10,8 @@ from peanut.errors import UsageError
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.e2fgvi import E2FGVI
+from peanut.networks.i3d import I3D
+from peanut.networks.lpips import Heads, alexnet, trunk_like, vgg16
 from peanut.networks.nanodet import NanoDet
 from peanut.networks.raft import ENCODER, raft, raft_like
 from peanut.networks.sam2 import build, size_of
@@ -65,6 +67,10 @@ BUILDERS: dict[str, Callable[[str], nn.Module]] = {
     r"SAM 2": _sam2,
     r"NanoDet-g": lambda _: NanoDet(),
     r"RAFT (small|large), torchvision": lambda network: raft(small="small" in network),
+    r"I3D RGB": lambda _: I3D(),
+    r"AlexNet, torchvision": lambda _: alexnet(),
+    r"VGG-16, torchvision": lambda _: vgg16(),
+    r"LPIPS v0.1": lambda network: Heads((alexnet() if "AlexNet" in network else vgg16()).channels),
 }
 """Our networks by the beginning of what the table calls them."""
 
@@ -82,5 +88,8 @@ LIKE: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
     "maskmem_tpos_enc": _sam2_like,
     "stages.0.units.0.first.0.weight": lambda _: NanoDet(),
     ENCODER: raft_like,
+    "Conv3d_1a_7x7.conv3d.weight": I3D.like,
+    "features.0.weight": trunk_like,
+    "lin0.model.1.weight": Heads.like,
 }
 """Our networks by a tensor that only they have."""
