@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from peanut.data.dataset import Dataset
 from peanut.errors import StageError, UsageError
 from peanut.evaluation.machine import machine
-from peanut.evaluation.pictures import Pictures
+from peanut.evaluation.pictures import Pictures, sheet_of
 from peanut.evaluation.protocols import protocol_for
 from peanut.evaluation.results import Result, Results
 from peanut.evaluation.tables import Evaluation
@@ -57,13 +57,12 @@ def evaluate(
         "dataset": f"{on.name}, {len(on)} clips",
         "protocol": chosen.told,
         "pipelines": {name: _told(made) for name, made in pipelines.items()},
-        **machine(pipelines.values()),
     }
     folder = Path(to)
     if overwrite:
         _clear(folder)
     rows = _rows(pipelines, chosen, tasks, folder, Results(folder, about), progress)
-    evaluation = Evaluation(about, chosen, rows)
+    evaluation = Evaluation({**about, **machine(pipelines.values())}, chosen, rows)
     evaluation.write(folder)
     return evaluation
 
@@ -108,9 +107,9 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
     except (UsageError, StageError, ImportError, RuntimeError) as error:
         log.warning("%s on %s: %s", name, task.name, error)
         return Result(name, task.name, error=str(error).splitlines()[0], seconds=perf_counter() - start)
-    pictures.write(folder / "sheets" / name / f"{task.name.replace('/', '-')}.png", name, task.text)
+    pictures.write(folder / sheet_of(name, task), name, task.text)
     values = {figure: value for figure, value in meter.value.items() if not math.isnan(value)}
-    return Result(name, task.name, values, seconds=perf_counter() - start)
+    return Result(name, task.name, values, features=meter.features, seconds=perf_counter() - start)
 
 
 def built(made: Made, task: Task) -> Stage:

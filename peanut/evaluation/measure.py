@@ -12,14 +12,14 @@ from peanut.errors import UsageError, pick
 from peanut.evaluation.meters import ErasedMeter, refuse_other_size
 from peanut.evaluation.task import Expected
 from peanut.frame import Frame
-from peanut.metrics import Lpips, Motions, Psnr, Segmentation, Ssim, Stc, Vfid, WarpingError
+from peanut.metrics import Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
 from peanut.pipeline import Pipeline
 from peanut.weights.store import here
 
 Of = Literal["images", "masks"]
 Video = str | Path | Pipeline
-NEEDED = {"lpips": ("lpips-alex-trunk", "lpips-alex-head"), "vfid": ("i3d",)}
-"""Figures that need published weights."""
+NEEDED = ("lpips-alex-trunk", "lpips-alex-head")
+"""The published weights of LPIPS."""
 
 
 @attrs.frozen
@@ -40,7 +40,7 @@ TOLD = {
     **dict.fromkeys(("psnr", "psnr_hole", "psnr_ring", "psnr_outside"), "{:8.3f} dB"),
     **dict.fromkeys(("ssim", "ssim_65", "j", "f", "j_and_f", "lpips"), "{:8.4f}"),
     **dict.fromkeys(("e_warp", "stc"), "{:8.6f}"),
-    **dict.fromkeys(("flicker", "vfid"), "{:8.3f}"),
+    "flicker": "{:8.3f}",
 }
 """How each figure is shown."""
 
@@ -54,7 +54,7 @@ def measure(
     of: "images" gives PSNR (with masks also in the hole, in a ring of 8 pixels around it, and outside), SSIM by both
         windows, and E_warp, STC and, with masks, flicker along the truth's motion. "masks" takes both videos as masks,
         white = masked, and gives J, F and J&F.
-    perceptual: True measures LPIPS and VFID, whose networks need published weights; None does so if they are here.
+    perceptual: True measures LPIPS (AlexNet), whose published weights are fetched then; None does so if they are here.
 
     Raises UsageError for videos of another number or size of frames.
     """
@@ -114,20 +114,15 @@ class _Plain:
         return {**self._psnr.value, **windows, **self._warp.value, **self._stc.value}
 
 
-def _learned(perceptual: bool | None) -> tuple[list[Any], tuple[str, ...]]:
-    """LPIPS and VFID, as far as they are asked for or their weights are here; and what is missing."""
-    make: dict[str, Any] = {"lpips": Lpips, "vfid": Vfid}
-    absent = {name: [one for one in NEEDED[name] if not here(one)] for name in make}
-    if perceptual is True:
-        return [made() for made in make.values()], ()
+def _learned(perceptual: bool | None) -> tuple[list[Lpips], tuple[str, ...]]:
+    """LPIPS, if it is asked for or its weights are here; else the sentence that says what is missing."""
+    absent = [name for name in NEEDED if not here(name)]
+    if perceptual or (perceptual is None and not absent):
+        return [Lpips()], ()
     if perceptual is False:
         return [], ()
-    told = tuple(
-        f"{name}: not measured, for {' and '.join(lacking)} is not on this machine (`peanut weights pull {lacking[0]}`)."
-        for name, lacking in absent.items()
-        if lacking
-    )
-    return [make[name]() for name, lacking in absent.items() if not lacking], told
+    names = " and ".join(absent)
+    return [], (f"lpips: not measured: {names} not on this machine (`peanut weights pull` fetches them).",)
 
 
 def _together(result: Video, truth: Video, masks: Video | None) -> Iterable[tuple[Frame, Frame, Frame | None]]:

@@ -7,11 +7,12 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.evaluation.holes import grown
 from peanut.evaluation.task import Expected, Figure, Meter
+from peanut.evaluation.vfid import TwoClips
 from peanut.frame import Frame
-from peanut.metrics import Flicker, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError, luma
+from peanut.metrics import Flicker, Motions, Psnr, Segmentation, Ssim, Stc, Vfid, WarpingError, luma
 
 FOUND = (Figure("j_and_f", "J&F", 3), Figure("j", "J", 3), Figure("f", "F", 3))
-REMOVED = (
+ERASED = (
     Figure("psnr_hole", "PSNR, hole", 2),
     Figure("psnr_ring", "ring", 2),
     Figure("psnr_outside", "outside", 2),
@@ -20,9 +21,9 @@ REMOVED = (
     Figure("e_warp", "E_warp", 5, larger_is_better=False),
     Figure("stc", "STC", 4, larger_is_better=False),
     Figure("flicker", "flicker", 2, larger_is_better=False),
-    Figure("j", "J of its masks", 3),
+    Figure("vfid", "VFID", 3, larger_is_better=False),
 )
-"""Of an erased clip; the last one of a pipeline that finds by itself."""
+REMOVED = (*ERASED[:-1], Figure("j", "J of its masks", 3))
 LARGE = (Figure("psnr", "PSNR", 2), Figure("ssim", "SSIM", 4))
 
 
@@ -44,7 +45,8 @@ class FoundMeter(Meter):
 class ErasedMeter(Meter):
     """PSNR by region, SSIM with the window of 65, and E_warp, STC and flicker along the motion of the truth."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Vfid | None = None) -> None:
+        self._clips = None if judge is None else TwoClips(judge)
         self._psnr, self._ssim = Psnr(), Ssim(window="uniform-65")
         self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
 
@@ -59,6 +61,12 @@ class ErasedMeter(Meter):
         self._warp.add(result.image, motion)
         self._stc.add(result.image, motion)
         self._flicker.add(result.image, true, mask, motion)
+        if self._clips is not None:
+            self._clips.add(result.image, true)
+
+    @property
+    def features(self) -> tuple[list[float], list[float]] | None:
+        return None if self._clips is None else self._clips.features
 
     @property
     def value(self) -> dict[str, float]:

@@ -59,15 +59,15 @@ class NamedPipeline:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
         self._parts = [_part(name.strip()) for name in text.split("|")]
+        self.__name__ = text
+        self.weights: tuple[str, ...] = ()
+        """The published weights of the stages that were built so far."""
 
     def __call__(self, task: Task) -> Pipeline:
-        return Pipeline(stages=tuple(part(task) for part in self._parts))
-
-    @property
-    def __name__(self) -> str:
-        return self.text
+        pipeline = Pipeline(stages=tuple(part(task) for part in self._parts))
+        self.weights = tuple(dict.fromkeys((*self.weights, *pipeline.weights)))
+        return pipeline
 
 
 def _part(name: str) -> Part:

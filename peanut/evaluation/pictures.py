@@ -1,11 +1,12 @@
 """A sheet of a task: five frames as they were given, as they came out, and as they should have."""
 
+import re
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
-from peanut.evaluation.task import Expected
+from peanut.evaluation.task import Expected, Task
 from peanut.frame import Frame
 from peanut.sheets.tile import IMAGE, MASKS, tile
 from peanut.vision.array import Array
@@ -14,6 +15,12 @@ from peanut.vision.montage import montage
 
 SHOWN, WIDTH = 5, 240
 """Frames of a sheet; the width of each image, in pixels."""
+
+
+def sheet_of(pipeline: str, task: Task) -> str:
+    """Where the sheet of a task lies in the folder of an evaluation: names with letters that every system can write."""
+    folder, file = (re.sub(r"[^\w.,=+-]+", "-", name).strip("-.") for name in (pipeline, task.name))
+    return f"sheets/{folder}/{file}.png"
 
 
 class Pictures:
