@@ -114,7 +114,11 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
 
 def built(made: Made, task: Task) -> Stage:
     """The stage for a task. Raises UsageError for what gives none."""
-    stage: Any = made() if isinstance(made, type) else made if isinstance(made, Stage) else made(task)
+    stage: Any = made
+    if isinstance(made, type):
+        stage = made()
+    elif callable(made) and not isinstance(made, Stage):
+        stage = made(task)
     if not isinstance(stage, Stage):
         raise UsageError(
             f"{label(made)} gave {label(stage)}: a stage or pipeline is wanted, or a function that makes one."

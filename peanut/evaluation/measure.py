@@ -9,7 +9,7 @@ import attrs
 
 import peanut
 from peanut.errors import UsageError, pick
-from peanut.evaluation.meters import ErasedMeter, refuse_other_size
+from peanut.evaluation.meters import LEAST, ErasedMeter, refuse_other_size
 from peanut.evaluation.task import Expected
 from peanut.frame import Frame
 from peanut.metrics import Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
@@ -104,7 +104,8 @@ class _Plain:
         motion = self._motions.add(true.image)
         self._psnr.add(ours.image, true.image)
         self._gaussian.add(ours.image, true.image)
-        self._uniform.add(ours.image, true.image)
+        if min(true.size) >= LEAST:
+            self._uniform.add(ours.image, true.image)
         self._warp.add(ours.image, motion)
         self._stc.add(ours.image, motion)
 

@@ -27,6 +27,10 @@ REMOVED = (*ERASED[:-1], Figure("j", "J of its masks", 3))
 LARGE = (Figure("psnr", "PSNR", 2), Figure("ssim", "SSIM", 4))
 
 
+LEAST = 65
+"""Pixels per side from which on there is SSIM with the window of 65."""
+
+
 class FoundMeter(Meter):
     """J, F and J&F on the annotated frames."""
 
@@ -57,7 +61,8 @@ class ErasedMeter(Meter):
         refuse_other_size(result, true.shape[-2:])
         motion = self._motions.add(true)
         self._psnr.add(result.image, true, mask)
-        self._ssim.add(result.image, true)
+        if min(true.shape[-2:]) >= LEAST:
+            self._ssim.add(result.image, true)
         self._warp.add(result.image, motion)
         self._stc.add(result.image, motion)
         self._flicker.add(result.image, true, mask, motion)
