@@ -13,6 +13,9 @@ from peanut.metrics.lpips import lpips as lpips
 from peanut.metrics.motion import Motion as Motion
 from peanut.metrics.motion import Motions as Motions
 from peanut.metrics.motion import motion as motion
+from peanut.metrics.niqe import Natural as Natural
+from peanut.metrics.niqe import Niqe as Niqe
+from peanut.metrics.niqe import niqe as niqe
 from peanut.metrics.psnr import EXACT as EXACT
 from peanut.metrics.psnr import Psnr as Psnr
 from peanut.metrics.psnr import luma as luma
