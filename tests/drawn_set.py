@@ -9,6 +9,7 @@ import torch
 from clips import texture
 
 from peanut.data.clip import Clip
+from peanut.vision.morphology import grow_mask
 
 H, W = 120, 160
 
@@ -115,3 +116,79 @@ def written(folder, name, images, masks=None, **more) -> Clip:
 def clip_of(folder, name, scene: Scene, annotated=True, **more) -> Clip:
     images, masks = scene.draw()
     return written(folder, name, images, masks if annotated else None, **more)
+
+
+def color_beside(random, color, least):
+    """A color at least so far from another."""
+    while True:
+        other = random.integers(20, 236, 3)
+        if np.linalg.norm(other - color) >= least:
+            return tuple(int(value) for value in other)
+
+
+def good_scene(seed: int, least: int = 1) -> Scene:
+    """One to three things of any shape, color, texture, speed before any background, some hidden for a while."""
+    random = np.random.default_rng(seed)
+    ground = random.integers(60, 196, 3)
+    contrast = random.uniform(0.1, 0.8)
+    background = ground + contrast * (texture(3 * H, 3 * W, 1000 + seed).astype(float) - 127)
+    things = []
+    for number in range(int(random.integers(least, 4))):
+        angle = random.uniform(0, 2 * np.pi)
+        speed = random.uniform(0.5, 3.5)
+        things.append(
+            Thing(
+                at=(random.uniform(40, 120), random.uniform(35, 85)),
+                speed=(speed * np.cos(angle), speed * np.sin(angle) / 2),
+                size=(random.uniform(10, 22), random.uniform(12, 28)),
+                color=color_beside(random, ground, 60),
+                contrast=random.uniform(0, 0.6),
+                seed=10 * seed + number,
+                box=bool(random.integers(2)),
+                turn=random.uniform(-2, 2),
+                breath=random.uniform(0, 0.1),
+            )
+        )
+    cover = Thing(at=(80, 60), size=(random.uniform(4, 10), 50), color=color_beside(random, ground, 60), seed=seed, box=True)
+    camera = tuple(random.uniform(-2, 2, 2))
+    covers = (cover,) if random.random() < 0.3 else ()
+    return Scene(tuple(things), camera, background.clip(0, 255), covers, seed, random.uniform(1, 4))
+
+
+def shifted(masks, random):
+    """All masks lie aside by a fifth to two fifths of their side."""
+    angle, share = random.uniform(0, 2 * np.pi), random.uniform(0.2, 0.4)
+    side = np.sqrt(max(mask.sum() for seen in masks for mask in seen.values()))
+    matrix = np.array([[1, 0, share * side * np.cos(angle)], [0, 1, share * side * np.sin(angle)]])
+    return [
+        {n: cv2.warpAffine(mask.astype(np.uint8), matrix, (W, H)) > 0 for n, mask in seen.items()} for seen in masks
+    ]
+
+
+def dilated(masks, random):
+    """All masks are larger on all sides by a sixth to a third of their side."""
+    share = random.uniform(0.16, 0.33)
+    return [{n: grow_mask(mask, round(share * np.sqrt(mask.sum()))) for n, mask in seen.items()} for seen in masks]
+
+
+def flickering(masks, random):
+    """In a third of the frames masks are gone, cut in halves or far too large."""
+    out = []
+    for seen in masks:
+        out.append(dict(seen))
+        for n, mask in seen.items():
+            if random.random() < 0.35:
+                half = mask.copy()
+                half[: int(np.nonzero(mask)[0].mean()) if mask.any() else 0] = False
+                large = grow_mask(mask, round(0.3 * np.sqrt(mask.sum())))
+                out[-1][n] = (np.zeros_like(mask), half, large)[random.integers(3)]
+    return out
+
+
+def swapped(masks, random):
+    """From a frame in the middle on the numbers of two objects have changed places."""
+    at = int(random.integers(len(masks) // 3, 2 * len(masks) // 3))
+    return [seen if t < at else {**seen, 1: seen[2], 2: seen[1]} for t, seen in enumerate(masks)]
+
+
+CORRUPTED = {"shifted": shifted, "dilated": dilated, "flickering": flickering, "swapped": swapped}

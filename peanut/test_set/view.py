@@ -88,6 +88,12 @@ class View:
         at = grid(slice(0, self.size[0]), slice(0, self.size[1])) + self.flow
         return {number: _looked_up(mask, at) for number, mask in self.before.masks.items()}
 
+    @cached_property
+    def look(self) -> Array:
+        """Color (CIE L*a*b*) and flow against the camera's of each pixel, noise smoothed: h w 5, float32."""
+        lab = cv2.cvtColor(self.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        return np.dstack([cv2.GaussianBlur(lab, (0, 0), 0.8), self.flow - self.camera])
+
     def surround(self, mask: Array) -> Array:
         """What lies around a mask and in no other: h w, bool; as wide as a third of the side of a square as large."""
         return grow_mask(mask, max(3, round(np.sqrt(mask.sum()) / 3))) & ~grow_mask(self.union, 1)
