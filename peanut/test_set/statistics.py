@@ -1,16 +1,18 @@
 """What datasets are made of, side by side: sizes, lengths, objects, motion, texture, sentences."""
 
 from collections.abc import Iterable, Mapping
-from math import hypot
 
 import attrs
+import cv2
 import numpy as np
 
 from peanut.data.clip import Clip
 from peanut.errors import UsageError
 from peanut.test_set.measure import median
 from peanut.test_set.motion import CameraMotion, ObjectMotion
-from peanut.test_set.view import View, is_annotated, views
+from peanut.test_set.view import View, views
+from peanut.video.info import info
+from peanut.vision.array import Array
 
 
 @attrs.frozen
@@ -52,6 +54,11 @@ class Statistics:
     values: Mapping[str, tuple[float, ...]]
     """By the names of `QUANTITIES`."""
 
+    @property
+    def frames(self) -> int:
+        """Of all clips."""
+        return round(sum(self.values["frames"]))
+
 
 def statistics(datasets: Mapping[str, Iterable[Clip]], *, every: int = 1) -> dict[str, Statistics]:
     """What each dataset is made of, by the names given; `tables` and `plots` show them side by side.
@@ -72,11 +79,79 @@ def _of(name: str, clips: Iterable[Clip], every: int) -> Statistics:
     values: dict[str, list[float]] = {quantity: [] for quantity in QUANTITIES}
     count = objects = sentences = 0
     for clip in clips:
-        for quantity, of_clip in _values(clip, every).items():
-            values[quantity] += of_clip
+        of_clip = _values(clip, every)
+        for quantity, found in of_clip.items():
+            values[quantity] += found
         count += 1
-        objects += len(clip.objects)
+        objects += len(of_clip["size"])
         sentences += len(clip.expressions)
     if not count:
         raise UsageError(f"the dataset {name} has no clips.")
-    return Statistics(name, count, objects, sentences, {q: tuple(found) for q, found in values.items()})
+    return Statistics(name, count, objects, sentences, {quantity: tuple(found) for quantity, found in values.items()})
+
+
+def _values(clip: Clip, every: int) -> dict[str, list[float]]:
+    """What one clip gives to each quantity."""
+    seen = _Seen()
+    for view in views(clip, every, find=False):
+        seen.see(view)
+    frames, rate = _length_and_rate(clip)
+    camera, moving = seen.camera.speed, [median(speeds) for speeds in seen.moving.speeds.values()]
+    h, w = seen.size
+    diagonal = float(np.hypot(h, w))
+    return {
+        "frames": [frames],
+        "width": [w],
+        "height": [h],
+        "rate": [] if rate is None else [rate],
+        "objects": [float(np.mean(seen.objects))],
+        "size": [100 * float(np.mean(sizes)) for sizes in seen.sizes.values()],
+        "object_motion": [speed * diagonal for speed in moving],
+        "object_speed": [100 * speed for speed in moving],
+        "camera_motion": [camera * diagonal],
+        "camera_speed": [100 * camera],
+        "texture": [median(seen.texture)],
+        "words": [float(len(expression.text.split())) for expression in clip.expressions],
+    }
+
+
+@attrs.define(eq=False)
+class _Seen:
+    """What the views of a clip tell."""
+
+    objects: list[float] = attrs.field(factory=list)
+    sizes: dict[int, list[float]] = attrs.field(factory=dict)
+    texture: list[float] = attrs.field(factory=list)
+    camera: CameraMotion = attrs.field(factory=CameraMotion)
+    moving: ObjectMotion = attrs.field(factory=ObjectMotion)
+    size: tuple[float, float] = (0.0, 0.0)
+    """Height and width of the frames, in pixels."""
+
+    def see(self, view: View) -> None:
+        self.size = round(view.size[0] * view.scale), round(view.size[1] * view.scale)
+        self.objects.append(len(view.masks))
+        for number, mask in view.masks.items():
+            self.sizes.setdefault(number, []).append(float(mask.mean()))
+        self.texture.append(float(np.median(_contrast(view.grey))))
+        self.camera.see(view)
+        self.moving.see(view)
+
+
+def _contrast(grey: Array) -> Array:
+    """The deviation of the grey levels around each pixel: h w."""
+    x = grey.astype(np.float32)
+    average, square = (cv2.blur(part, (AROUND, AROUND)) for part in (x, x * x))
+    return np.sqrt(np.maximum(0, square - average * average))
+
+
+def _length_and_rate(clip: Clip) -> tuple[float, float | None]:
+    """Frames of the clip, and frames per second; None where pictures do not tell."""
+    told = info(clip.path)
+    rate = clip.fps or told.fps
+    if clip.length is not None:
+        frames = clip.length
+    elif told.frames is not None:
+        frames = told.frames - clip.start
+    else:
+        frames = sum(1 for _ in clip.frames)
+    return float(frames), None if rate is None else float(rate)

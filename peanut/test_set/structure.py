@@ -4,9 +4,10 @@ import attrs
 import cv2
 import numpy as np
 
-from peanut.test_set.measure import mean
+from peanut.test_set.measure import mean, saturated
 from peanut.test_set.view import View
 from peanut.vision.array import Array
+from peanut.vision.morphology import grow_mask
 
 TILE = 64
 """Pixels of a side of the parts that are looked at for what repeats; half of it from one to the next."""
@@ -18,6 +19,10 @@ NOISE = 3.0
 """Grey levels of deviation that make a half of the weight of a part: what is flat repeats by chance."""
 KNOWN = 0.4
 """Share of a part that must be background."""
+OUTLINE = 3
+"""Pixels beside the masks that are left out with them: the outline of an object is no background."""
+FEW = 0.5
+"""Straight lines that make a half, in lines across a part."""
 LONG = 0.1
 """Length of a line that counts as straight, in diagonals of the image."""
 
@@ -29,14 +34,14 @@ class Structure:
     r, what repeats: the highest peak of the autocorrelation away from the middle (4 to 24 pixels of a view 320 wide),
     0 to 1, of the background that is known, in parts of 64 x 64 pixels without their shades: the mean over the parts
     that touch the surround of an object (all where nothing is masked), weighted by n / (n + 3^2), n their variance.
-    l, what is straight: the length of the line segments longer than a tenth of the diagonal over that of all, in the
-    same parts. Source of these: Grompone von Gioi et al., LSD: a Line Segment Detector, IPOL 2012.
+    l, what is straight: the length s of the line segments longer than a tenth of the diagonal over that of all, in the
+    same parts, weighted by d / (d + 0.5), d = 64 s over the area, in pixels: 1 is a line across every part. Source of these: Grompone von Gioi et al., LSD: a Line Segment Detector, IPOL 2012.
     """
 
     regular: list[float] = attrs.field(factory=list)
 
     def see(self, view: View) -> None:
-        known = ~view.union
+        known = ~grow_mask(view.union, OUTLINE)
         near = view.surround(view.union) if view.masks else known
         parts = [part for part in _parts(view.size) if near[part].any() and known[part].mean() >= KNOWN]
         if parts:
@@ -100,4 +105,5 @@ def _straight(grey: Array, known: Array, parts: list[Part], long: float) -> floa
     h, w = grey.shape
     inside = where[rows.clip(0, h - 1), columns.clip(0, w - 1)]
     length = np.hypot(x2 - x1, y2 - y1)[inside]
-    return float(length[length >= long].sum() / length.sum()) if length.size else 0.0
+    straight = float(length[length >= long].sum())
+    return straight / float(length.sum()) * saturated(TILE * straight / where.sum(), FEW) if straight else 0.0

@@ -99,18 +99,22 @@ class View:
         return grow_mask(mask, max(3, round(np.sqrt(mask.sum()) / 3))) & ~grow_mask(self.union, 1)
 
 
-def views(clip: Clip, every: int = 1, detector: ObjectDetector | None = None) -> Iterator[View]:
+def views(
+    clip: Clip, every: int = 1, detector: ObjectDetector | None = None, *, find: bool = True
+) -> Iterator[View]:
     """The frames of a clip as they are looked at, in order.
 
     Where two or more frames are annotated these are looked at, with their masks. Where not, all are, with the masks of
     what `MovingObjects` finds, object by object (`peanut.objects`); detector: names what moves, and finds what rests.
+    find: False looks for nothing in clips without annotations: their views have no masks.
     every: look at every n-th of them. Holds two views, and without annotations what finding needs: 31 frames.
     Raises UsageError for a clip without frames.
     """
     if every < 1:
         raise UsageError(f"every must be 1 or more, got {every}.")
     before: View | None = None
-    for index, image, masks, scale in _annotated(clip, every) if is_annotated(clip) else _found(clip, every, detector):
+    looked = _found(clip, every, detector) if find and not is_annotated(clip) else _known(clip, every)
+    for index, image, masks, scale in looked:
         seen = {number: mask for number, mask in masks.items() if mask.any()}
         if before is not None and before.size != image.shape[:2]:
             raise UsageError(f"the clip {clip.name} changes its size at frame {index}: cut it there.")
@@ -130,14 +134,13 @@ Looked = tuple[int, Array, Mapping[int, Array], float]
 """Number, reduced image, reduced masks, scale."""
 
 
-def _annotated(clip: Clip, every: int) -> Iterator[Looked]:
-    if clip.annotations is None:
-        return
-    wanted = set(clip.annotations.frames[::every])
+def _known(clip: Clip, every: int) -> Iterator[Looked]:
+    known = clip.annotations if is_annotated(clip) else None
+    wanted = None if known is None else set(known.frames[::every])
     for frame in clip.frames:
-        if frame.index in wanted:
+        if frame.index % every == 0 if wanted is None else frame.index in wanted:
             image, scale = reduced(frame)
-            masks = clip.annotations.at(frame.index)
+            masks = {} if known is None else known.at(frame.index)
             yield frame.index, image, {n: reduced_mask(mask, image) for n, mask in masks.items()}, scale
 
 
