@@ -149,7 +149,9 @@ def good_scene(seed: int, least: int = 1) -> Scene:
                 breath=random.uniform(0, 0.1),
             )
         )
-    cover = Thing(at=(80, 60), size=(random.uniform(4, 10), 50), color=color_beside(random, ground, 60), seed=seed, box=True)
+    cover = Thing(
+        at=(80, 60), size=(random.uniform(4, 10), 50), color=color_beside(random, ground, 60), seed=seed, box=True
+    )
     camera = tuple(random.uniform(-2, 2, 2))
     covers = (cover,) if random.random() < 0.3 else ()
     return Scene(tuple(things), camera, background.clip(0, 255), covers, seed, random.uniform(1, 4))

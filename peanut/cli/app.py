@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 import peanut
+from peanut.cli.dataset import dataset
 from peanut.cli.demo import demo
 from peanut.cli.erase import erase
 from peanut.cli.info import info
@@ -37,7 +38,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (erase, masks, upscale, sheet, info, demo, weights):
+for command in (erase, masks, upscale, sheet, info, demo, weights, dataset):
     cli.add_command(command)
 
 

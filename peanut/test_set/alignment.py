@@ -21,6 +21,18 @@ POINTS = 240
 """Of an outline, at most."""
 
 
+def _places() -> Array:
+    """Ways to move an outline: n 3, to the right, downwards, and outwards, in sides of the mask; the first is none."""
+    lengths = REACH * np.arange(1, STEPS + 1) / STEPS
+    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    shifts = [(r * np.cos(a), r * np.sin(a), 0.0) for r in lengths for a in angles]
+    growths = [(0.0, 0.0, sign * r) for r in lengths for sign in (1, -1)]
+    return np.array([(0.0, 0.0, 0.0), *shifts, *growths])
+
+
+PLACES = _places()
+
+
 @attrs.define(eq=False)
 class Alignment:
     """How far one object's outline lies beside the edges that it should lie on.
@@ -53,7 +65,7 @@ class Alignment:
     @property
     def place(self) -> Array:
         """Where the outline belongs: to the right, downwards, outwards, in sides of a square as large as the mask."""
-        return PLACES[int(np.argmax(self.scores))]
+        return np.asarray(PLACES[int(np.argmax(self.scores))])
 
     @property
     def gain(self) -> float:
@@ -75,18 +87,6 @@ def _ways(right: float, down: float) -> list[tuple[float, str]]:
     return [(right, "left" if right > 0 else "right"), (down, "up" if down > 0 else "down")]
 
 
-def _places() -> Array:
-    """Ways to move an outline: n 3, to the right, downwards, and outwards, in sides of the mask; the first is none."""
-    lengths = REACH * np.arange(1, STEPS + 1) / STEPS
-    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    shifts = [(r * np.cos(a), r * np.sin(a), 0.0) for r in lengths for a in angles]
-    growths = [(0.0, 0.0, sign * r) for r in lengths for sign in (1, -1)]
-    return np.array([(0.0, 0.0, 0.0), *shifts, *growths])
-
-
-PLACES = _places()
-
-
 def outline(mask: Array) -> tuple[Array, Array]:
     """Points on the outline of a mask, x and y, and the way out at each: n 2 each, in pixels and of length 1."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)
@@ -106,8 +106,10 @@ def _across(view: View, points: Array, normals: Array) -> Array:
     Not a number where most of an outline lies outside the image.
     """
     known = within(points + FAR * normals, view.size) & within(points - FAR * normals, view.size)
-    sides = [sum(_at(view.look, points + sign * far * normals) for far in BESIDE) / len(BESIDE) for sign in (-1, 1)]
-    difference = sides[0] - sides[1]
+    inside, outside = (
+        np.mean([_at(view.look, points + sign * far * normals) for far in BESIDE], axis=0) for sign in (-1, 1)
+    )
+    difference = inside - outside
     colors = np.linalg.norm(difference[..., :3], axis=-1) / COLORS
     motion = np.linalg.norm(difference[..., 3:], axis=-1) / MOTION
     total = ((colors.clip(max=1) + motion.clip(max=1)) * known).sum(axis=1)

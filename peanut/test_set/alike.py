@@ -68,5 +68,3 @@ def _alike(a: _Look, b: _Look) -> float:
 
 def _smaller(a: float, b: float) -> float:
     return min(a, b) / max(a, b)
-
-

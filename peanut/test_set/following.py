@@ -11,7 +11,7 @@ from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 
 SLACK = 0.06
-"""How far an outline may lie beside that carried by the flow, in sides of a square as large as the mask; 1 pixel too."""
+"""How far an outline may lie beside that carried by the flow, in sides of a square as large as the mask; or 1 pixel."""
 SAME = 2 / 3
 """What two masks must have in common to be of one thing: more than a third cannot change from a frame to the next."""
 SMALL = 0.3
@@ -58,7 +58,7 @@ def _expected(view: View, number: int) -> list[Array]:
 
 
 def _middle(mask: Array) -> Array:
-    return np.argwhere(mask).mean(axis=0)[::-1]
+    return np.asarray(np.argwhere(mask).mean(axis=0)[::-1])
 
 
 def tolerant_j(a: Array | None, b: Array | None) -> float:

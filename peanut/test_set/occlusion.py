@@ -44,12 +44,12 @@ class Occlusion:
         expected = _least_on_both_sides(area)
         gone = 1 - area / np.maximum(1, expected)
         split = np.clip(parted - np.maximum(_least_so_far(parted), _least_so_far(parted[::-1])[::-1]), 0, 1)
-        return np.maximum(np.clip(2 * gone - 1, 0, 1), split)
+        return np.asarray(np.maximum(np.clip(2 * gone - 1, 0, 1), split))
 
 
 def _least_on_both_sides(x: Array) -> Array:
     """The smaller one of the largest values up to and from each place on."""
-    return np.minimum(np.maximum.accumulate(x), np.maximum.accumulate(x[::-1])[::-1])
+    return np.asarray(np.minimum(np.maximum.accumulate(x), np.maximum.accumulate(x[::-1])[::-1]))
 
 
 def _least_so_far(x: Array) -> Array:

@@ -14,6 +14,8 @@ DRAWN = ("frames", "objects", "size", "object_speed", "camera_speed", "texture",
 COLUMNS = 4
 COLORS = ("#4c78a8", "#e4572e", "#54a24b", "#b279a2", "#9d755d", "#72b7b2")
 """Of datasets, in their order; told apart in grey, too."""
+ROOM = 20
+"""Letters that the names of the datasets may have together to stand beside one another."""
 LETTERS = 17
 """Size of the letters in points: legible where the picture is shown at half its size."""
 
@@ -53,7 +55,8 @@ def _draw(axes: Any, name: str, found: Mapping[str, Statistics]) -> None:
     quantity = QUANTITIES[name]
     axes.set_title(quantity.title, fontsize=LETTERS + 1)
     axes.set_ylabel(quantity.unit, fontsize=LETTERS)
-    axes.set_xticks(range(len(found)), list(found), fontsize=LETTERS)
+    slanted = 20 if sum(map(len, found)) > ROOM else 0
+    axes.set_xticks(range(len(found)), list(found), fontsize=LETTERS, rotation=slanted)
     axes.set_xlim(-0.6, len(found) - 0.4)
     axes.set_ylim(bottom=0)
     axes.tick_params(axis="y", labelsize=LETTERS - 1)
@@ -65,7 +68,9 @@ def _violin(axes: Any, place: int, values: Any, color: str) -> None:
     if np.ptp(values) > 0:
         (body,) = axes.violinplot(values, [place], widths=0.8, showextrema=False)["bodies"]
         body.set(facecolor=color, edgecolor=color, alpha=0.35)
-    aside = place + 0.12 * (np.random.default_rng(0).random(values.size) - 0.5)  # values that are the same, side by side
+    aside = place + 0.12 * (
+        np.random.default_rng(0).random(values.size) - 0.5
+    )  # values that are the same, side by side
     axes.scatter(aside, values, s=16, color=color, alpha=0.7, linewidths=0)
     middle = float(np.median(values))
     axes.hlines(middle, place - 0.25, place + 0.25, color=color, linewidth=4)

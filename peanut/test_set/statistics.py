@@ -10,7 +10,7 @@ from peanut.data.clip import Clip
 from peanut.errors import UsageError
 from peanut.test_set.measure import median
 from peanut.test_set.motion import CameraMotion, ObjectMotion
-from peanut.test_set.view import View, views
+from peanut.test_set.view import View, length_of, views
 from peanut.video.info import info
 from peanut.vision.array import Array
 
@@ -65,8 +65,8 @@ def statistics(datasets: Mapping[str, Iterable[Clip]], *, every: int = 1) -> dic
 
     datasets: clips by the name of their dataset: `{"old": davis, "new": ours}`. every: look at every n-th annotated
     frame only (of a clip without masks, every n-th frame; lengths are those of all frames).
-    Sizes and motion of objects are those of the masks; a clip without has no objects. Motion is measured as by `choose`:
-    of an object against the camera. Texture is the median deviation of the grey levels of squares of 7 x 7 pixels, of
+    Sizes and motion of objects are those of the masks; a clip without has no objects. Motion is that of `choose`, of an
+    object against the camera. Texture is the median deviation of the grey levels of squares of 7 x 7 pixels, of
     images at most 320 pixels wide. Each clip is read once, frame by frame.
     Raises UsageError if there is no dataset or a dataset has no clips.
     """
@@ -95,15 +95,14 @@ def _values(clip: Clip, every: int) -> dict[str, list[float]]:
     seen = _Seen()
     for view in views(clip, every, find=False):
         seen.see(view)
-    frames, rate = _length_and_rate(clip)
     camera, moving = seen.camera.speed, [median(speeds) for speeds in seen.moving.speeds.values()]
     h, w = seen.size
     diagonal = float(np.hypot(h, w))
     return {
-        "frames": [frames],
+        "frames": [float(length_of(clip))],
         "width": [w],
         "height": [h],
-        "rate": [] if rate is None else [rate],
+        "rate": _rate(clip),
         "objects": [float(np.mean(seen.objects))],
         "size": [100 * float(np.mean(sizes)) for sizes in seen.sizes.values()],
         "object_motion": [speed * diagonal for speed in moving],
@@ -144,14 +143,7 @@ def _contrast(grey: Array) -> Array:
     return np.sqrt(np.maximum(0, square - average * average))
 
 
-def _length_and_rate(clip: Clip) -> tuple[float, float | None]:
-    """Frames of the clip, and frames per second; None where pictures do not tell."""
-    told = info(clip.path)
-    rate = clip.fps or told.fps
-    if clip.length is not None:
-        frames = clip.length
-    elif told.frames is not None:
-        frames = told.frames - clip.start
-    else:
-        frames = sum(1 for _ in clip.frames)
-    return float(frames), None if rate is None else float(rate)
+def _rate(clip: Clip) -> list[float]:
+    """Frames per second; nothing where pictures do not tell."""
+    rate = clip.fps or info(clip.path).fps
+    return [] if rate is None else [float(rate)]

@@ -35,7 +35,8 @@ class Structure:
     0 to 1, of the background that is known, in parts of 64 x 64 pixels without their shades: the mean over the parts
     that touch the surround of an object (all where nothing is masked), weighted by n / (n + 3^2), n their variance.
     l, what is straight: the length s of the line segments longer than a tenth of the diagonal over that of all, in the
-    same parts, weighted by d / (d + 0.5), d = 64 s over the area, in pixels: 1 is a line across every part. Source of these: Grompone von Gioi et al., LSD: a Line Segment Detector, IPOL 2012.
+    same parts, weighted by d / (d + 0.5), d = 64 s over the area, in pixels: 1 is a line across every part. Segments
+    are those of Grompone von Gioi et al., LSD: a Line Segment Detector, IPOL 2012.
     """
 
     regular: list[float] = attrs.field(factory=list)

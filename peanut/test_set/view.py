@@ -14,6 +14,7 @@ from peanut.frame import Frame
 from peanut.objects.detector import ObjectDetector
 from peanut.objects.stream import Looking, objects
 from peanut.stages.moving_objects import MovingObjects
+from peanut.video.info import info
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 from peanut.vision.optical_flow import dense_flow, grid
@@ -57,7 +58,7 @@ class View:
     @cached_property
     def union(self) -> Array:
         """What is masked of any object: h w, bool."""
-        return np.logical_or.reduce([np.zeros(self.size, bool), *self.masks.values()])
+        return np.asarray(np.logical_or.reduce([np.zeros(self.size, bool), *self.masks.values()]))
 
     @cached_property
     def frames_since(self) -> int:
@@ -99,9 +100,7 @@ class View:
         return grow_mask(mask, max(3, round(np.sqrt(mask.sum()) / 3))) & ~grow_mask(self.union, 1)
 
 
-def views(
-    clip: Clip, every: int = 1, detector: ObjectDetector | None = None, *, find: bool = True
-) -> Iterator[View]:
+def views(clip: Clip, every: int = 1, detector: ObjectDetector | None = None, *, find: bool = True) -> Iterator[View]:
     """The frames of a clip as they are looked at, in order.
 
     Where two or more frames are annotated these are looked at, with their masks. Where not, all are, with the masks of
@@ -128,6 +127,14 @@ def views(
 def is_annotated(clip: Clip) -> bool:
     """Whether there are masks to look at: two frames or more are annotated."""
     return clip.annotations is not None and len(clip.annotations.frames) > 1
+
+
+def length_of(clip: Clip) -> int:
+    """How many frames a clip has; where its file does not tell, they are counted."""
+    if clip.length is not None:
+        return clip.length
+    told = info(clip.path).frames
+    return sum(1 for _ in clip.frames) if told is None else told - clip.start
 
 
 Looked = tuple[int, Array, Mapping[int, Array], float]
