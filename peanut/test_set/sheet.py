@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
-from peanut.data.clip import Clip
+from peanut.data.clip import Clip, Expression
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.sheets.picture import STILL, written
@@ -17,6 +18,7 @@ from peanut.test_set.view import is_annotated, length_of
 from peanut.vision.array import Array
 from peanut.vision.lettering import paragraph
 from peanut.vision.montage import montage
+from peanut.vision.morphology import grow_mask
 
 FRAMES = 5
 """Of a clip, side by side."""
@@ -24,6 +26,8 @@ LOOKED_AT = 9
 """Frames of which the one is chosen that is shown under all sentences."""
 SENTENCES, ACROSS = 12, 3
 """Sentences that are shown of a clip at most, and how many of them stand side by side."""
+LINES = 5
+"""Of a sentence, at most."""
 LETTERS = 16
 """Width of an image over the height of its letters: legible where the picture is shown at half its size."""
 
@@ -55,12 +59,11 @@ def prompts_sheet(clips: Iterable[Clip], width: int = 320) -> Array:
         said = {expression.text: expression for expression in clip.expressions if expression.objects}
         if said and clip.annotations is not None and clip.annotations.frames:
             frame, masks = _fullest(clip)
-            images = []
-            for expression in [*said.values()][:SENTENCES]:
-                meant = [masks[number] for number in expression.objects if number in masks]
-                mask = torch.stack(meant).any(dim=0) if meant else torch.zeros(frame.size, dtype=torch.bool)
-                images.append(_under(expression.text, tile(frame.with_mask(mask), MASKS, width, {}), width))
-            rows += [images[n : n + ACROSS] for n in range(0, len(images), ACROSS)]
+            block = [[paragraph(f"{clip.name}, frame {frame.index}", width, _letters(width))]]
+            for some in _in_rows(list(said.values())[:SENTENCES]):
+                block.append([paragraph(one.text, width, _letters(width), most=LINES) for one in some])
+                block.append([_meant(frame, [masks[n] for n in one.objects if n in masks], width) for one in some])
+            rows.append([montage(block)])
     return _together(rows, "sentences whose objects have masks")
 
 
@@ -136,8 +139,17 @@ def _row(said: str, images: list[Array], width: int) -> Array:
     return montage([[paragraph(said, together.shape[1], _letters(width), most=2)], [together]], gap=2)
 
 
-def _under(said: str, image: Array, width: int) -> Array:
-    return montage([[paragraph(said, width, _letters(width))], [image]], gap=2)
+def _in_rows(said: list[Expression]) -> list[list[Expression]]:
+    return [said[n : n + ACROSS] for n in range(0, len(said), ACROSS)]
+
+
+def _meant(frame: Frame, masks: list[torch.Tensor], width: int) -> Array:
+    """A frame with what a sentence means tinted, and outlined in white: so it is seen on what is red itself."""
+    mask = torch.stack(masks).any(dim=0) if masks else torch.zeros(frame.size, dtype=torch.bool)
+    image = tile(frame.with_mask(mask), MASKS, width, {}).copy()
+    inside = cv2.resize(mask.numpy().astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    image[grow_mask(inside, 2) & ~inside] = 255
+    return image
 
 
 def _letters(width: int) -> int:
