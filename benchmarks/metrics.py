@@ -53,7 +53,7 @@ def steps(result: Tensor, truth: Tensor, masks: Tensor) -> Steps:
         "PSNR in four regions": lambda t: psnr.add(result[t], truth[t], masks[t]),
         "SSIM, 11 x 11": lambda t: eleven.add(result[t], truth[t]),
         "SSIM, 65 x 65": lambda t: sixty_five.add(result[t], truth[t]),
-        "flows to and fro (DIS, fast)": lambda t: moved.append(motions.add(truth[t])),
+        "flows to and fro (DIS, ultrafast)": lambda t: moved.append(motions.add(truth[t])),
         "E_warp": lambda t: e_warp.add(result[t], moved[-1]),
         "flicker": lambda t: flicker.add(result[t], truth[t], masks[t], moved[-1]),
         "STC": lambda t: stc.add(result[t], moved[-1]),
