@@ -21,7 +21,8 @@ import peanut
 from benchmarks.nof_eraser import stand_in
 from benchmarks.p_mask import SMALL, seen, spell
 from peanut import Frame
-from peanut.demo import START, STOP, clip
+from peanut.data.packages import bikes
+from peanut.demo import START, STOP
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.samwise import SAMWISE
 
@@ -53,7 +54,7 @@ def cascade() -> peanut.Pipeline:
 
 def twice() -> Iterator[Frame]:
     """The clip, and once more."""
-    for number, frame in enumerate(chain(*(peanut.read(clip(), max_size=96) for _ in range(2)))):
+    for number, frame in enumerate(chain(*(peanut.read(bikes(), max_size=96) for _ in range(2)))):
         yield attrs.evolve(frame, index=number, time=Fraction(number, 25), shot=frame.shot + 10 * (number // 250))
 
 
@@ -69,7 +70,7 @@ def memory() -> None:
 def man() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clean.mp4"
-        source = peanut.read(clip(), start=START, stop=STOP, max_size=96)
+        source = peanut.read(bikes(), start=START, stop=STOP, max_size=96)
         statistics = (source | cascade() | peanut.write(path)).run()
         written = [(frame.index, frame.size) for frame in peanut.read(path)]
     print(statistics)

@@ -25,7 +25,7 @@ import numpy as np
 import peanut
 from benchmarks import unseen
 from benchmarks.movers import Child, still, walk
-from peanut.demo import clip
+from peanut.data.packages import bikes
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 
@@ -70,7 +70,7 @@ def never(name: str) -> Array | None:
 
 def _shot(first: int) -> Array:
     """The frames of a shot, reduced: t h w 3, uint8."""
-    shot = list(islice(peanut.read(clip(), max_size=WIDTH), first, first + LONGEST))
+    shot = list(islice(peanut.read(bikes(), max_size=WIDTH), first, first + LONGEST))
     return np.stack([frame.numpy() for frame in shot if frame.shot == shot[0].shot])
 
 

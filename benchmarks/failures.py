@@ -14,7 +14,7 @@ import torch
 
 import peanut
 from peanut import Frame
-from peanut.demo import clip
+from peanut.data.packages import bikes
 from peanut.trial import psnr
 
 Frames = list[Frame]
@@ -24,7 +24,7 @@ ERASERS = {"flow": peanut.FlowEraser, "nof": peanut.NOFEraser, "telea": peanut.P
 def frames(numbers: range, shift: int = 0) -> Frames:
     """Frames of the clip as if they followed each other, in one shot, numbered from `shift`."""
     first, last = numbers[0], numbers[-1]
-    read = peanut.read(clip(), start=max(0, first / 25 - 0.01), stop=(last + 1) / 25 - 0.01, max_size=432, shots=False)
+    read = peanut.read(bikes(), start=max(0, first / 25 - 0.01), stop=(last + 1) / 25 - 0.01, max_size=432, shots=False)
     chosen = [frame for number, frame in enumerate(read) if number % numbers.step == 0]
     return [
         attrs.evolve(frame, index=shift + n, time=Fraction(shift + n, 25), coded=None) for n, frame in enumerate(chosen)

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 import peanut
-from benchmarks.scenes import photograph
+from peanut.data.packages import photograph
 
 Array = npt.NDArray[Any]
 Point = tuple[float, float]

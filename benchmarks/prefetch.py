@@ -10,13 +10,14 @@ from time import perf_counter
 from typing import Literal
 
 import peanut
-from peanut.demo import START, clip
+from peanut.data.packages import bikes
+from peanut.demo import START
 
 
 def seconds(path: Path, preset: Literal["quality", "fast"], n: int) -> float:
     fetch = [peanut.prefetch(n)] if n else []
     work = peanut.MovingObjects(preset=preset), peanut.FlowEraser(preset=preset)
-    pipeline = peanut.read(clip(), start=START, stop=START + 1, shots=False)
+    pipeline = peanut.read(bikes(), start=START, stop=START + 1, shots=False)
     for stage in (*fetch, *work, *fetch):
         pipeline = pipeline | stage
     start = perf_counter()

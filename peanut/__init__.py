@@ -21,6 +21,8 @@ from peanut.session import Session
 from peanut.statistics import StageStatistics, Statistics
 
 if TYPE_CHECKING:
+    from peanut.evaluation.evaluate import evaluate
+    from peanut.evaluation.measure import measure
     from peanut.flow.dis import DIS
     from peanut.flow.estimator import FlowEstimator
     from peanut.flow.farneback import Farneback
@@ -98,6 +100,7 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "SpandrelUpscaler": "peanut.stages.enlarge",
     "URNet": "peanut.stages.ur_net",
     "blink": "peanut.sheets.blink",
+    "evaluate": "peanut.evaluation.evaluate",
     "flow_image": "peanut.flow.visualize",
     "grow": "peanut.stages.grow",
     "licence": "peanut.licensing",
@@ -105,6 +108,7 @@ _WHERE_USED = {  # imported when first used: OpenCV, PyAV and the networks would
     "invert": "peanut.stages.invert",
     "mask_images": "peanut.stages.mask_images",
     "masks": "peanut.video.masks",
+    "measure": "peanut.evaluation.measure",
     "overlay": "peanut.stages.overlay",
     "read": "peanut.video.read",
     "remember": "peanut.stages.report",
@@ -160,6 +164,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "URNet",
     "UsageError",
     "blink",
+    "evaluate",
     "fast_paths",
     "flow_image",
     "grow",
@@ -170,6 +175,7 @@ __all__ = [  # noqa: RUF022  (sorted as `dir` sorts)
     "map",
     "mask_images",
     "masks",
+    "measure",
     "merge",
     "overlay",
     "prefetch",

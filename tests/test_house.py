@@ -55,8 +55,8 @@ KNOWS = {
     "evaluation": {"", *CORE, "data", "metrics", "validators", "vision", "weights", "sheets"},
     "licensing": {"errors", "pipeline", "weights"},
     "conformance": {"devices", "errors", "frame", "networks", "stages"},
-    "demo": {"", "errors", "frame", "weights"},
-    "trial": {"", "demo", "networks"},
+    "demo": {"", "data", "frame"},
+    "trial": {"", "data", "demo", "networks"},
     "cli": {
         "",
         "demo",

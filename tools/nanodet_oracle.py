@@ -21,7 +21,7 @@ from nanodet_weights import GRAPH, published
 from torch import Tensor
 
 import peanut
-from peanut.demo import clip
+from peanut.data.packages import bikes
 
 FRAMES = (190, 0), (197, 160), (206, 224)
 """Number of a frame, and the column from which on its 416 columns are looked at."""
@@ -135,7 +135,7 @@ def main(tarball: Path, out: Path) -> None:
     constants = published(tarball)
     with tarfile.open(tarball) as archive:
         graph = json.load(archive.extractfile(GRAPH))
-    images = {frame.index: frame.numpy() for frame in peanut.read(clip(), start="7.5", stop="8.5", shots=False)}
+    images = {frame.index: frame.numpy() for frame in peanut.read(bikes(), start="7.5", stop="8.5", shots=False)}
     found = []
     for number, left in FRAMES:
         x = looked_at(images[number], left)

@@ -10,8 +10,10 @@ import click
 import peanut
 from peanut.cli.demo import demo
 from peanut.cli.erase import erase
+from peanut.cli.evaluate import evaluate
 from peanut.cli.info import info
 from peanut.cli.masks import masks
+from peanut.cli.measure import measure
 from peanut.cli.say import say
 from peanut.cli.sheet import sheet
 from peanut.cli.upscale import upscale
@@ -37,7 +39,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (erase, masks, upscale, sheet, info, demo, weights):
+for command in (erase, masks, upscale, sheet, info, measure, evaluate, demo, weights):
     cli.add_command(command)
 
 

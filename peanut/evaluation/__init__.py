@@ -2,6 +2,7 @@
 
 from peanut.evaluation.evaluate import evaluate as evaluate
 from peanut.evaluation.holes import Holes as Holes
+from peanut.evaluation.measure import measure as measure
 from peanut.evaluation.protocols import Enlarge as Enlarge
 from peanut.evaluation.protocols import Erase as Erase
 from peanut.evaluation.protocols import Find as Find

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from peanut.data.dataset import Dataset
 from peanut.errors import StageError, UsageError
 from peanut.evaluation.machine import machine
-from peanut.evaluation.pictures import Pictures
+from peanut.evaluation.pictures import Pictures, sheet_of
 from peanut.evaluation.protocols import protocol_for
 from peanut.evaluation.results import Result, Results
 from peanut.evaluation.tables import Evaluation
@@ -57,12 +57,25 @@ def evaluate(
         "dataset": f"{on.name}, {len(on)} clips",
         "protocol": chosen.told,
         "pipelines": {name: _told(made) for name, made in pipelines.items()},
-        **machine(pipelines.values()),
     }
     folder = Path(to)
     if overwrite:
         _clear(folder)
-    results = Results(folder, about)
+    rows = _rows(pipelines, chosen, tasks, folder, Results(folder, about), progress)
+    evaluation = Evaluation({**about, **machine(pipelines.values())}, chosen, rows)
+    evaluation.write(folder)
+    return evaluation
+
+
+def _rows(
+    pipelines: Mapping[str, Made],
+    protocol: Protocol,
+    tasks: Sequence[Task],
+    folder: Path,
+    results: Results,
+    progress: bool,
+) -> dict[str, list[tuple[Task, Result]]]:
+    """Every pipeline on every task, as far as that is not done yet; a bar tells how long it will take."""
     rows: dict[str, list[tuple[Task, Result]]] = {name: [] for name in pipelines}
     with tqdm(total=len(tasks) * len(pipelines), unit=" tasks", disable=None if progress else True) as bar:
         for name, made in pipelines.items():
@@ -70,13 +83,11 @@ def evaluate(
                 bar.set_postfix_str(f"{name}: {task.name}")
                 result = results.get(name, task.name)
                 if result is None:
-                    result = _measured(name, made, chosen, task, folder)
+                    result = _measured(name, made, protocol, task, folder)
                     results.add(result)
                 rows[name].append((task, result))
                 bar.update()
-    evaluation = Evaluation(about, chosen, rows)
-    evaluation.write(folder)
-    return evaluation
+    return rows
 
 
 def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Path) -> Result:
@@ -96,14 +107,18 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
     except (UsageError, StageError, ImportError, RuntimeError) as error:
         log.warning("%s on %s: %s", name, task.name, error)
         return Result(name, task.name, error=str(error).splitlines()[0], seconds=perf_counter() - start)
-    pictures.write(folder / "sheets" / name / f"{task.name.replace('/', '-')}.png", name, task.text)
+    pictures.write(folder / sheet_of(name, task), name, task.text)
     values = {figure: value for figure, value in meter.value.items() if not math.isnan(value)}
-    return Result(name, task.name, values, seconds=perf_counter() - start)
+    return Result(name, task.name, values, features=meter.features, seconds=perf_counter() - start)
 
 
 def built(made: Made, task: Task) -> Stage:
     """The stage for a task. Raises UsageError for what gives none."""
-    stage: Any = made() if isinstance(made, type) else made if isinstance(made, Stage) else made(task)
+    stage: Any = made
+    if isinstance(made, type):
+        stage = made()
+    elif callable(made) and not isinstance(made, Stage):
+        stage = made(task)
     if not isinstance(stage, Stage):
         raise UsageError(
             f"{label(made)} gave {label(stage)}: a stage or pipeline is wanted, or a function that makes one."

@@ -1,0 +1,154 @@
+"""How near one video comes to another, frame by frame."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import attrs
+
+import peanut
+from peanut.errors import UsageError, pick
+from peanut.evaluation.meters import LEAST, ErasedMeter, refuse_other_size
+from peanut.evaluation.task import Expected
+from peanut.frame import Frame
+from peanut.metrics import Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
+from peanut.pipeline import Pipeline
+from peanut.weights.store import here
+
+Of = Literal["images", "masks"]
+Video = str | Path | Pipeline
+NEEDED = ("lpips-alex-trunk", "lpips-alex-head")
+"""The published weights of LPIPS."""
+
+
+@attrs.frozen
+class Measured:
+    """The figures of a video; `print` shows them in lines."""
+
+    figures: dict[str, float]
+    frames: int
+    missing: tuple[str, ...] = ()
+    """For each figure that could not be measured a sentence that says why."""
+
+    def __str__(self) -> str:
+        told = [f"{name:14} {TOLD[name].format(value)}" for name, value in self.figures.items()]
+        return "\n".join([f"{self.frames} frames", *told, *self.missing])
+
+
+TOLD = {
+    **dict.fromkeys(("psnr", "psnr_hole", "psnr_ring", "psnr_outside"), "{:8.3f} dB"),
+    **dict.fromkeys(("ssim", "ssim_65", "j", "f", "j_and_f", "lpips"), "{:8.4f}"),
+    **dict.fromkeys(("e_warp", "stc"), "{:8.6f}"),
+    "flicker": "{:8.3f}",
+}
+"""How each figure is shown."""
+
+
+def measure(
+    result: Video, truth: Video, masks: Video | None = None, *, of: Of = "images", perceptual: bool | None = None
+) -> Measured:
+    """Compare a video with the truth, frame by frame; memory does not grow with their length.
+
+    result, truth, masks: what `read` takes, or pipelines; `masks` is white, or has masks, where something was erased.
+    of: "images" gives PSNR (with masks also in the hole, in a ring of 8 pixels around it, and outside), SSIM by both
+        windows, and E_warp, STC and, with masks, flicker along the truth's motion. "masks" takes both videos as masks,
+        white = masked, and gives J, F and J&F.
+    perceptual: True measures LPIPS (AlexNet), whose published weights are fetched then; None does so if they are here.
+
+    Raises UsageError for videos of another number or size of frames.
+    """
+    pick("kind of measuring", of, dict.fromkeys(get_args(Of)))
+    pairs = _together(result, truth, None if of == "masks" else masks)
+    return _of_masks(pairs) if of == "masks" else _of_images(pairs, perceptual)
+
+
+def _of_masks(pairs: Iterable[tuple[Frame, Frame, Frame | None]]) -> Measured:
+    meter, count = Segmentation(), 0
+    for ours, true, _ in pairs:
+        refuse_other_size(ours, true.size)
+        meter.add(_mask(ours), _mask(true))
+        count += 1
+    return Measured(meter.value, count)
+
+
+def _of_images(pairs: Iterable[tuple[Frame, Frame, Frame | None]], perceptual: bool | None) -> Measured:
+    erased, plain, learned, missing = ErasedMeter(), _Plain(), *_learned(perceptual)
+    count, holes = 0, False
+    for ours, true, mask in pairs:
+        refuse_other_size(ours, true.size)
+        plain.add(ours, true)
+        if mask is not None:
+            refuse_other_size(mask, true.size)
+            erased.add(ours, Expected(ours, image=true.image, mask=_mask(mask)))
+            holes = True
+        for one in learned:
+            one.add(ours.image, true.image)
+        count += 1
+    figures = plain.value
+    if holes:
+        figures |= {name: value for name, value in erased.value.items() if name != "ssim"}
+    for one in learned:
+        figures |= one.value
+    return Measured({name: value for name, value in figures.items() if not math.isnan(value)}, count, missing)
+
+
+class _Plain:
+    """What is measured without masks."""
+
+    def __init__(self) -> None:
+        self._psnr, self._gaussian, self._uniform = Psnr(), Ssim("gaussian-11"), Ssim("uniform-65")
+        self._motions, self._warp, self._stc = Motions(), WarpingError(), Stc()
+
+    def add(self, ours: Frame, true: Frame) -> None:
+        motion = self._motions.add(true.image)
+        self._psnr.add(ours.image, true.image)
+        self._gaussian.add(ours.image, true.image)
+        if min(true.size) >= LEAST:
+            self._uniform.add(ours.image, true.image)
+        self._warp.add(ours.image, motion)
+        self._stc.add(ours.image, motion)
+
+    @property
+    def value(self) -> dict[str, float]:
+        windows = {**self._gaussian.value, "ssim_65": self._uniform.value["ssim"]}
+        return {**self._psnr.value, **windows, **self._warp.value, **self._stc.value}
+
+
+def _learned(perceptual: bool | None) -> tuple[list[Lpips], tuple[str, ...]]:
+    """LPIPS, if it is asked for or its weights are here; else the sentence that says what is missing."""
+    absent = [name for name in NEEDED if not here(name)]
+    if perceptual or (perceptual is None and not absent):
+        return [Lpips()], ()
+    if perceptual is False:
+        return [], ()
+    names = " and ".join(absent)
+    return [], (f"lpips: not measured: {names} not on this machine (`peanut weights pull` fetches them).",)
+
+
+def _together(result: Video, truth: Video, masks: Video | None) -> Iterable[tuple[Frame, Frame, Frame | None]]:
+    """The frames of the same place. Raises UsageError where one video ends before another."""
+    videos = {"the result": result, "the truth": truth} | ({} if masks is None else {"the masks": masks})
+    runs = {name: iter(_opened(video)) for name, video in videos.items()}
+    count = 0
+    while True:
+        frames = {name: next(run, None) for name, run in runs.items()}
+        ended = [name for name, frame in frames.items() if frame is None]
+        if len(ended) == len(frames):
+            return
+        if ended:
+            going = next(name for name, frame in frames.items() if frame is not None)
+            raise UsageError(f"{ended[0]} has {count} frames, {going} has more: they must be the same.")
+        ours, true, *mask = frames.values()
+        if ours is not None and true is not None:
+            yield ours, true, mask[0] if mask else None
+        count += 1
+
+
+def _opened(video: Video) -> Iterable[Frame]:
+    return video if isinstance(video, Pipeline) else peanut.read(video, shots=False)
+
+
+def _mask(frame: Frame) -> Any:
+    """The mask of a frame; of a plain picture, where it is more than half white."""
+    return frame.mask if frame.mask is not None else frame.image.amax(dim=0) > 127

@@ -7,22 +7,28 @@ from torch import Tensor
 from peanut.errors import UsageError
 from peanut.evaluation.holes import grown
 from peanut.evaluation.task import Expected, Figure, Meter
+from peanut.evaluation.vfid import TwoClips
 from peanut.frame import Frame
-from peanut.metrics import Psnr, Segmentation, Ssim, luma
+from peanut.metrics import Flicker, Motions, Psnr, Segmentation, Ssim, Stc, Vfid, WarpingError, luma
 
 FOUND = (Figure("j_and_f", "J&F", 3), Figure("j", "J", 3), Figure("f", "F", 3))
-REMOVED = (
+ERASED = (
     Figure("psnr_hole", "PSNR, hole", 2),
     Figure("psnr_ring", "ring", 2),
     Figure("psnr_outside", "outside", 2),
     Figure("psnr", "whole", 2),
     Figure("ssim", "SSIM (65)", 4),
     Figure("e_warp", "E_warp", 5, larger_is_better=False),
+    Figure("stc", "STC", 4, larger_is_better=False),
     Figure("flicker", "flicker", 2, larger_is_better=False),
-    Figure("j", "J of its masks", 3),
+    Figure("vfid", "VFID", 3, larger_is_better=False),
 )
-"""Of an erased clip; the last one of a pipeline that finds by itself."""
+REMOVED = (*ERASED[:-1], Figure("j", "J of its masks", 3))
 LARGE = (Figure("psnr", "PSNR", 2), Figure("ssim", "SSIM", 4))
+
+
+LEAST = 65
+"""Pixels per side from which on there is SSIM with the window of 65."""
 
 
 class FoundMeter(Meter):
@@ -41,22 +47,36 @@ class FoundMeter(Meter):
 
 
 class ErasedMeter(Meter):
-    """PSNR by region, SSIM as E2FGVI measures it, E_warp along the truth's motion, and flicker over the truth's."""
+    """PSNR by region, SSIM with the window of 65, and E_warp, STC and flicker along the motion of the truth."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Vfid | None = None) -> None:
+        self._clips = None if judge is None else TwoClips(judge)
         self._psnr, self._ssim = Psnr(), Ssim(window="uniform-65")
+        self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
 
     def add(self, result: Frame, expected: Expected) -> None:
-        image = expected.image
-        if image is None or expected.mask is None:
+        true, mask = expected.image, expected.mask
+        if true is None or mask is None:
             return
-        refuse_other_size(result, image.shape[-2:])
-        self._psnr.add(result.image, image, expected.mask)
-        self._ssim.add(result.image, image)
+        refuse_other_size(result, true.shape[-2:])
+        motion = self._motions.add(true)
+        self._psnr.add(result.image, true, mask)
+        if min(true.shape[-2:]) >= LEAST:
+            self._ssim.add(result.image, true)
+        self._warp.add(result.image, motion)
+        self._stc.add(result.image, motion)
+        self._flicker.add(result.image, true, mask, motion)
+        if self._clips is not None:
+            self._clips.add(result.image, true)
+
+    @property
+    def features(self) -> tuple[list[float], list[float]] | None:
+        return None if self._clips is None else self._clips.features
 
     @property
     def value(self) -> dict[str, float]:
-        return {**self._psnr.value, **self._ssim.value}
+        measures = (self._psnr, self._ssim, self._warp, self._stc, self._flicker)
+        return {name: figure for measure in measures for name, figure in measure.value.items()}
 
 
 class RemovedMeter(Meter):

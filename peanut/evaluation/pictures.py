@@ -1,10 +1,12 @@
 """A sheet of a task: five frames as they were given, as they came out, and as they should have."""
 
+import re
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
-from peanut.evaluation.task import Expected
+from peanut.evaluation.task import Expected, Task
 from peanut.frame import Frame
 from peanut.sheets.tile import IMAGE, MASKS, tile
 from peanut.vision.array import Array
@@ -13,6 +15,12 @@ from peanut.vision.montage import montage
 
 SHOWN, WIDTH = 5, 240
 """Frames of a sheet; the width of each image, in pixels."""
+
+
+def sheet_of(pipeline: str, task: Task) -> str:
+    """Where the sheet of a task lies in the folder of an evaluation: names with letters that every system can write."""
+    folder, file = (re.sub(r"[^\w.,=+-]+", "-", name).strip("-.") for name in (pipeline, task.name))
+    return f"sheets/{folder}/{file}.png"
 
 
 class Pictures:
@@ -37,7 +45,7 @@ class Pictures:
         last = len(self._rows) - 1
         places = sorted({round(n * last / (SHOWN - 1)) for n in range(SHOWN)})
         shown = [self._rows[place] for place in places]
-        titles = [caption(title, WIDTH) for title in ("given, what is meant in red", name, "true")[: len(shown[0])]]
+        titles = [caption(title, WIDTH) for title in ("given, meant in red", name, "true")[: len(shown[0])]]
         drawn = montage([titles, *shown])
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(montage([[caption(text, drawn.shape[1])], [drawn]]) if text else drawn).save(path)
@@ -45,10 +53,13 @@ class Pictures:
 
 def _row(result: Frame, expected: Expected) -> list[Array]:
     """What was given, with the mask that was given or is true; what came out; the truth."""
-    given = expected.given.with_mask(expected.mask) if expected.mask is not None else expected.given
-    images = [tile(given, MASKS if given.mask is not None else IMAGE, WIDTH, {})]
+    mask = expected.given.mask if expected.mask is None else expected.mask
+    images = [_tile(expected.given.image, mask, result)]
     if expected.image is None:
-        only = Frame(index=result.index, time=result.time, image=result.image, mask=result.mask)
-        return [*images, tile(only, IMAGE if only.mask is None else MASKS, WIDTH, {})]
-    true = Frame(index=result.index, time=result.time, image=expected.image)
-    return [*images, tile(result, IMAGE, WIDTH, {}), tile(true, IMAGE, WIDTH, {})]
+        return [*images, _tile(result.image, result.mask, result)]
+    return [*images, _tile(result.image, None, result), _tile(expected.image, None, result)]
+
+
+def _tile(image: Tensor, mask: Tensor | None, of: Frame) -> Array:
+    shown = Frame(index=of.index, time=of.time, image=image, mask=mask)
+    return tile(shown, IMAGE if mask is None else MASKS, WIDTH, {})

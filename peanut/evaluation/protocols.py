@@ -12,10 +12,14 @@ from peanut.data.dataset import Dataset
 from peanut.data.enlarging import Vid4, Vimeo90K
 from peanut.errors import UsageError
 from peanut.evaluation.holes import Holes, grown
-from peanut.evaluation.meters import FOUND, LARGE, REMOVED, ErasedMeter, FoundMeter, LargeMeter, RemovedMeter
+from peanut.evaluation.meters import ERASED, FOUND, LARGE, REMOVED, ErasedMeter, FoundMeter, LargeMeter, RemovedMeter
+from peanut.evaluation.results import Result
 from peanut.evaluation.task import Expected, Meter, Protocol, Task, averages
+from peanut.evaluation.vfid import over_all_clips
 from peanut.frame import Frame
+from peanut.metrics import Vfid
 from peanut.validators import at_least, mask_of, one_of
+from peanut.weights.store import here
 
 PUBLISHED = 240, 432
 """The size (h, w) at which erasing is measured on DAVIS and YouTube-VOS."""
@@ -57,11 +61,11 @@ class Find(Protocol):
     def meter(self, task: Task) -> Meter:
         return FoundMeter(self.frames)
 
-    def mean(self, values: Sequence[tuple[Task, dict[str, float]]]) -> dict[str, float]:
+    def mean(self, results: Sequence[tuple[Task, Result]]) -> dict[str, float]:
         by_annotator: dict[str, list[dict[str, float]]] = {}
-        for task, value in values:
+        for task, result in results:
             annotator = "" if task.expression is None else task.expression.annotator
-            by_annotator.setdefault(annotator, []).append(value)
+            by_annotator.setdefault(annotator, []).append(result.values)
         return averages([averages(of_one) for of_one in by_annotator.values()])
 
 
@@ -70,14 +74,18 @@ class Erase(Protocol):
     """How near an eraser comes to what is behind, where that is known; it is given the masks.
 
     holes: where they come from. size: (h, w) to which all is resized; None: as it is. every: only every n-th frame
-    runs, and is measured. Nothing is composited: what an eraser changes outside the hole is measured there.
+    runs, and is measured. judge: measures VFID over all clips, each of which is then held; by default with the
+    published weights of I3D, if they are here. What an eraser changes outside the hole is measured, not put back.
     Source: the tests of FuseFormer (ICCV 2021) and E2FGVI (CVPR 2022): 432x240, SSIM with a window of 65.
     """
 
     holes: Holes = attrs.field(factory=Holes)
     size: tuple[int, int] | None = None
     every: int = attrs.field(default=1, validator=at_least(1))
-    figures = REMOVED[:-1]
+    judge: Vfid | None = attrs.field(
+        default=attrs.Factory(lambda: Vfid() if here("i3d") else None), repr=False, eq=False
+    )
+    figures = ERASED
 
     @property
     def told(self) -> str:
@@ -104,7 +112,10 @@ class Erase(Protocol):
             yield Expected(frame, image=truth.resized(frame.size).image, mask=frame.mask)
 
     def meter(self, task: Task) -> Meter:
-        return ErasedMeter()
+        return ErasedMeter(self.judge)
+
+    def mean(self, results: Sequence[tuple[Task, Result]]) -> dict[str, float]:
+        return averages([result.values for _, result in results]) | over_all_clips([result for _, result in results])
 
     def _holed(self, task: Task) -> Iterator[Frame]:
         if isinstance(task, _Holed):

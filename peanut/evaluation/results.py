@@ -18,6 +18,8 @@ class Result:
     task: str
     values: dict[str, float] = attrs.field(factory=dict)
     error: str = ""
+    features: tuple[list[float], list[float]] | None = None
+    """Of the clip that came out and of the true one, where they are measured: VFID compares those of all clips."""
     seconds: float = 0.0
     """Of a clock on the wall, for the whole task, decoding and measuring included; not in the tables."""
 

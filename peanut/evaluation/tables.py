@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from peanut.evaluation.pictures import sheet_of
 from peanut.evaluation.results import Result
 from peanut.evaluation.task import Figure, Protocol, Task
 
@@ -89,7 +90,7 @@ class Evaluation:
         return self._table(self.rows)
 
     def _mean(self, row: Row) -> dict[str, float]:
-        return self.protocol.mean([(task, result.values) for task, result in row if not result.error])
+        return self.protocol.mean([one for one in row if not one[1].error])
 
     def _table(self, rows: Mapping[str, Row]) -> str:
         means = {name: self._mean(row) for name, row in rows.items()}
@@ -107,7 +108,7 @@ class Evaluation:
         for name in self.rows:
             for task, result in self.worst(name):
                 shown = "failed" if result.error else _cell(first, result.values)
-                picture = f"[{task.name}](sheets/{name}/{task.name.replace('/', '-')}.png)"
+                picture = f"[{task.name}]({sheet_of(name, task)})"
                 lines.append(line([name, task.name if result.error else picture, task.text, shown]))
         return "\n".join(lines)
 
@@ -118,7 +119,7 @@ class Evaluation:
             if result.error:
                 reasons[result.error] = reasons.get(result.error, 0) + 1
         told = sorted(reasons.items(), key=lambda one: -one[1])
-        return "\n".join(f"- {name}, {count} tasks: {reason}" for reason, count in told)
+        return "\n".join(f"- {name}, {count} {'task' if count == 1 else 'tasks'}: {reason}" for reason, count in told)
 
     def _machine(self) -> str:
         about = self.about

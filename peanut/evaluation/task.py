@@ -9,6 +9,7 @@ from torch import Tensor
 
 from peanut.data.clip import Clip, Expression
 from peanut.data.dataset import Dataset
+from peanut.evaluation.results import Result
 from peanut.frame import Frame
 
 
@@ -68,6 +69,11 @@ class Meter(ABC):
     def value(self) -> dict[str, float]:
         """The figures by name; nan where there was nothing to measure."""
 
+    @property
+    def features(self) -> tuple[list[float], list[float]] | None:
+        """What `Result.features` keeps; None for most."""
+        return None
+
 
 class Protocol(ABC):
     """How something is measured on a dataset."""
@@ -96,9 +102,9 @@ class Protocol(ABC):
     def meter(self, task: Task) -> Meter:
         """What measures a task."""
 
-    def mean(self, values: Sequence[tuple[Task, dict[str, float]]]) -> dict[str, float]:
+    def mean(self, results: Sequence[tuple[Task, Result]]) -> dict[str, float]:
         """The figures over several tasks; each task counts once unless a dataset has its own way."""
-        return averages([value for _, value in values])
+        return averages([result.values for _, result in results])
 
 
 def averages(values: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""What it takes to make a test set: clips chosen and checked, statistics, sheets."""
