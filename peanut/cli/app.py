@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 import peanut
+from peanut.cli.dataset import dataset
 from peanut.cli.demo import demo
 from peanut.cli.erase import erase
 from peanut.cli.evaluate import evaluate
@@ -16,6 +17,7 @@ from peanut.cli.masks import masks
 from peanut.cli.measure import measure
 from peanut.cli.say import say
 from peanut.cli.sheet import sheet
+from peanut.cli.test_set import annotate, make, verify
 from peanut.cli.upscale import upscale
 from peanut.cli.weights import weights
 from peanut.errors import ReaderGone, UsageError
@@ -36,10 +38,13 @@ def cli(debug: bool) -> None:
     peanut erase videos/ -o clean/ --box 80%,5%,15%,10%    a logo, in all videos of a folder
     peanut upscale clean.mp4 -o sharp.mp4              four times as large and sharp
     peanut sheet street.mp4 clean.mp4 -o sheet.png     look at both as one picture
+    peanut evaluate flow telea --on clips/ -o results/     measure several side by side
     """
 
 
-for command in (erase, masks, upscale, sheet, info, measure, evaluate, demo, weights):
+for command in (annotate, verify, make):
+    dataset.add_command(command)
+for command in (erase, masks, upscale, sheet, info, measure, evaluate, dataset, demo, weights):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,20 @@ class Evaluation:
 
     def markdown(self) -> str:
         """All tables, with what they were measured on."""
-        parts = [f"{self.about['protocol']}, on {self.about['dataset']}", self._table(self.rows)]
-        for ability in self.abilities:
-            rows = {name: [one for one in row if _tests(one[0], ability)] for name, row in self.rows.items()}
-            parts += [f"## {ability}", self._table(rows)]
-        parts += ["## Worst first", self._worst_table()]
-        failed = [self._failed(name) for name, row in self.rows.items() if any(result.error for _, result in row)]
-        parts += ["## Failed", "\n".join(failed)] if failed else []
+        parts = [f"{self.about['protocol']}, on {self.about['dataset']}", str(self)]
+        parts += ["## By ability", self.by_ability()] if self.abilities else []
+        parts += ["## Worst first", self.worst_table()]
+        parts += ["## Failed", self.failed()] if self.failed() else []
         return "\n\n".join([*parts, "## Measured on", self._machine()]) + "\n"
+
+    def by_ability(self) -> str:
+        """The first figure of each pipeline, by what the tasks test."""
+        first = self.protocol.figures[0]
+        lines = [head([first.title, *self.abilities])]
+        for name, row in self.rows.items():
+            parts = ([one for one in row if _tests(one[0], ability)] for ability in self.abilities)
+            lines.append(line([name, *(_cell(first, self._mean(part)) for part in parts)]))
+        return "\n".join(lines)
 
     def csv(self) -> str:
         """A line for each pipeline and task, with all figures."""
@@ -87,39 +94,34 @@ class Evaluation:
             unfinished.replace(folder / f"results.{suffix}")
 
     def __str__(self) -> str:
-        return self._table(self.rows)
-
-    def _mean(self, row: Row) -> dict[str, float]:
-        return self.protocol.mean([one for one in row if not one[1].error])
-
-    def _table(self, rows: Mapping[str, Row]) -> str:
-        means = {name: self._mean(row) for name, row in rows.items()}
+        means = self.means
         figures = [one for one in self.protocol.figures if any(one.name in mean for mean in means.values())]
         lines = [head(["pipeline", "tasks", *(figure.title for figure in figures)])]
-        for name, row in rows.items():
+        for name, row in self.rows.items():
             done = sum(not result.error for _, result in row)
             count = str(done) if done == len(row) else f"{done} of {len(row)}"
             lines.append(line([name, count, *(_cell(one, means[name]) for one in figures)]))
         return "\n".join(lines)
 
-    def _worst_table(self) -> str:
+    def _mean(self, row: Row) -> dict[str, float]:
+        return self.protocol.mean([one for one in row if not one[1].error])
+
+    def worst_table(self, count: int = WORST) -> str:
+        """The worst tasks of each pipeline, with their sheets."""
         first = self.protocol.figures[0]
         lines = [head(["pipeline", "task", "sentence", first.title])]
         for name in self.rows:
-            for task, result in self.worst(name):
+            for task, result in self.worst(name, count):
                 shown = "failed" if result.error else _cell(first, result.values)
                 picture = f"[{task.name}]({sheet_of(name, task)})"
                 lines.append(line([name, task.name if result.error else picture, task.text, shown]))
         return "\n".join(lines)
 
-    def _failed(self, name: str) -> str:
-        """Why, with how many tasks, the most frequent reason first."""
-        reasons: dict[str, int] = {}
-        for _, result in self.rows[name]:
-            if result.error:
-                reasons[result.error] = reasons.get(result.error, 0) + 1
-        told = sorted(reasons.items(), key=lambda one: -one[1])
-        return "\n".join(f"- {name}, {count} {'task' if count == 1 else 'tasks'}: {reason}" for reason, count in told)
+    def failed(self) -> str:
+        """Why pipelines failed, on how many tasks; nothing if none did."""
+        reasons = Counter((name, result.error) for name, row in self.rows.items() for _, result in row if result.error)
+        told = reasons.items()
+        return "\n".join(f"- {name}, {n} {'task' if n == 1 else 'tasks'}: {reason}" for (name, reason), n in told)
 
     def _machine(self) -> str:
         about = self.about

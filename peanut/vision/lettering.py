@@ -24,6 +24,22 @@ def caption(text: str, width: int, size: int = SIZE) -> Array:
     return np.array(strip)
 
 
+def paragraph(text: str, width: int, size: int = SIZE, most: int = 3) -> Array:
+    """Strips one below the other with a sentence, broken between words: h w 3, uint8, of `most` lines at most.
+
+    What is too long for the last line, and a word that is for any, ends in "...". Words of no sentence are one empty
+    line.
+    """
+    lines, font = [""], _font(size)
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if not lines[-1] or len(lines) == most or font.getlength(longer) <= width - 6:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return np.concatenate([caption(line, width, size) for line in lines])
+
+
 def letter(image: Array, text: str, at: tuple[float, float], size: int = SIZE) -> Array:
     """The image (h w 3, uint8) with a word centered at (x, y), as far as that is inside, with a dark edge around it."""
     font = _font(size)
