@@ -11,6 +11,8 @@ from peanut.vision.array import Array
 FINE = 4
 """Subpixels per side of a pixel."""
 SKIN, HAIR, DARK, GLASS, LIGHT = (214, 160, 130), (70, 45, 30), (35, 35, 40), (170, 200, 220), (250, 240, 190)
+TEXTURE, LIT = 6.0, 24.0
+"""Standard deviation of the texture of a surface, and how much darker it is below than above, in levels."""
 Color = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
@@ -63,12 +65,30 @@ class Actor:
     bounce: float = 0.0
     enters: int = 0
 
-    def draw(self, canvas: Canvas, t: int) -> None:
-        """Draw it as it is in frame t."""
+    def at(self, t: int) -> tuple[float, float]:
+        """Where it is in frame t: x, y in pixels."""
+        x, y = (start + speed * t for start, speed in zip(self.start, self.speed, strict=True))
+        return x, y - self.bounce * abs(sin(0.45 * t))
+
+    def drawn(self, t: int, size: tuple[int, int]) -> tuple[Array, Array]:
+        """What it looks like in frame t and its cover: h w 3, 0 to 255, and h w 1, 0 to 1, float32."""
+        canvas = Canvas(size)
+        x, y = self.at(t)
         if t >= self.enters:
-            x, y = (start + speed * t for start, speed in zip(self.start, self.speed, strict=True))
-            y -= self.bounce * abs(sin(0.45 * t))
             {"ball": self._ball, "car": self._car, "person": self._person}[self.kind](canvas, x, y, t)
+        image, cover = canvas.drawn()
+        return image + self._surface(x, y, size), cover
+
+    def _surface(self, x: float, y: float, size: tuple[int, int]) -> Array:
+        """Light from above, and a texture that goes along: h w 1, in levels."""
+        h, w = size
+        noise = np.random.default_rng(sum(self.color)).normal(0, 1, (2 * h, 2 * w)).astype(np.float32)
+        texture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.2))
+        along = np.array([[1, 0, x - w], [0, 1, y - h]])
+        moved = cv2.warpAffine(TEXTURE / texture.std() * texture, along, (w, h), borderMode=cv2.BORDER_WRAP)
+        middle = y if self.kind == "ball" else y - self.height / 2
+        light = -LIT * (np.arange(h, dtype=np.float32)[:, None] - middle) / self.height
+        return np.asarray((moved + light)[..., None])
 
     def _ball(self, canvas: Canvas, x: float, y: float, t: int) -> None:
         r, turned = self.height / 2, 2 * self.speed[0] * t / self.height

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 
-from peanut.test_set.actors import Actor, Canvas
 from peanut.test_set.backgrounds import background
 from peanut.test_set.drawn_scenes import LENGTH, SIZE, DrawnScene
 from peanut.vision.array import Array
@@ -28,7 +27,7 @@ class Rendering:
         image = self._view(t)
         for number, actor in enumerate(self.scene.actors, 1):
             if number not in without:
-                drawn, cover = _drawn(actor, t)
+                drawn, cover = actor.drawn(t, SIZE)
                 image = image + (drawn - image) * cover
         pillar = self._pillar(t)
         if pillar is not None:
@@ -40,7 +39,7 @@ class Rendering:
         """Which actor covers at least half of each pixel of frame t: h w, uint8; 0: none."""
         labels = np.zeros(SIZE, np.uint8)
         for number, actor in enumerate(self.scene.actors, 1):
-            labels[_drawn(actor, t)[1][..., 0] >= 0.5] = number
+            labels[actor.drawn(t, SIZE)[1][..., 0] >= 0.5] = number
         pillar = self._pillar(t)
         if pillar is not None:
             labels[:, pillar] = 0
@@ -63,9 +62,3 @@ class Rendering:
 def _wood(width: int) -> Array:
     across = np.linspace(-1, 1, width, dtype=np.float32)
     return np.asarray((150 - 60 * across**2)[None, :, None] * np.array([1.0, 0.95, 0.85], np.float32))
-
-
-def _drawn(actor: Actor, t: int) -> tuple[Array, Array]:
-    canvas = Canvas(SIZE)
-    actor.draw(canvas, t)
-    return canvas.drawn()
