@@ -2,10 +2,11 @@
 
 import cv2
 import numpy as np
+import torch
 
 from benchmarks.structure import structure
+from peanut import metrics
 from peanut.vision.array import Array
-from peanut.vision.optical_flow import dense_flow, grid, sample
 
 STRUCTURED = 5
 """Every so many frames structure is measured."""
@@ -13,12 +14,7 @@ STRUCTURED = 5
 
 def psnr(result: Array, truth: Array, masks: Array) -> float:
     """Mean over the frames of the PSNR inside the hole: dB, at most 100 for a frame."""
-    levels = []
-    for image, true, mask in zip(result, truth, masks, strict=True):
-        if mask.any():
-            error = np.mean((image[mask].astype(np.float64) - true[mask]) ** 2)
-            levels.append(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
-    return float(np.mean(levels))
+    return float(metrics.psnr(*_tensors(result, truth), torch.from_numpy(masks)).nanmean())
 
 
 def seam(result: Array, truth: Array, masks: Array) -> float:
@@ -38,14 +34,7 @@ def _steps(clip: Array, masks: Array) -> float:
 
 def flicker(result: Array, truth: Array, masks: Array) -> float:
     """Mean absolute change between neighboring frames inside the hole along the truth's own flow, over the truth's."""
-    changes = []
-    for n, mask in enumerate(masks[:-1]):
-        if mask.any():
-            greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in truth[n : n + 2]]
-            at = grid(slice(0, mask.shape[0]), slice(0, mask.shape[1])) + dense_flow(*greys)
-            changes.append([cv2.absdiff(sample(clip[n + 1], at), clip[n])[mask].mean() for clip in (result, truth)])
-    ours, own = np.mean(changes, axis=0)
-    return float(ours / max(own, 1e-6))
+    return float(metrics.flicker(*_tensors(result, truth), torch.from_numpy(masks)))
 
 
 def light(result: Array, truth: Array, masks: Array) -> float:
@@ -58,3 +47,8 @@ def structure_of_clip(result: Array, truth: Array, masks: Array) -> float:
     """`benchmarks.structure`, mean over every fifth frame."""
     some = [t for t in range(0, len(result), STRUCTURED) if masks[t].any()]
     return float(np.mean([structure(result[t], truth[t], masks[t]) for t in some]))
+
+
+def _tensors(*clips: Array) -> list[torch.Tensor]:
+    """t h w 3 -> t 3 h w."""
+    return [torch.from_numpy(clip).permute(0, 3, 1, 2) for clip in clips]

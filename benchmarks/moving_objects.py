@@ -14,8 +14,10 @@ from time import process_time
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 import peanut
+from peanut.metrics import jaccard
 from peanut.vision.morphology import grow_mask
 
 FIRST, LAST, GONE = 187, 241, 217
@@ -68,7 +70,7 @@ def subject(folder: Path, stage: peanut.MovingObjects) -> None:
 
 def overlap(found: npt.NDArray[np.bool_], given: npt.NDArray[np.bool_]) -> float:
     """J: intersection over union."""
-    return float((found & given).sum() / max(1, (found | given).sum()))
+    return float(jaccard(torch.from_numpy(found), torch.from_numpy(given)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -50,6 +51,21 @@ def natural_blocks(image: Tensor) -> np.ndarray:
     return np.concatenate([features(step)[each > least] for step, each in zip(steps, sharp, strict=True)])
 
 
+def of_cat() -> dict[str, Tensor]:
+    """The photograph that is left out, and what was done to it."""
+    cat = data.chelsea()
+    h, w = cat.shape[:2]
+    small = cv2.resize(cat, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
+    _, coded = cv2.imencode(".jpg", cat, [cv2.IMWRITE_JPEG_QUALITY, 10])
+    made = {
+        "chelsea": cat,
+        "chelsea, blurred by 1 pixel": cv2.GaussianBlur(cat, (0, 0), 1),
+        "chelsea, JPEG of quality 10": cv2.imdecode(coded, cv2.IMREAD_COLOR),
+        "chelsea, enlarged four times": cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC),
+    }
+    return {name: torch.tensor(image).permute(2, 0, 1) for name, image in made.items()}
+
+
 def main() -> None:
     images = photographs(sys.argv[1])
     blocks = {name: natural_blocks(image) for name, image in images.items()}
@@ -60,6 +76,8 @@ def main() -> None:
     print("| photograph | blocks | NIQE |\n| --- | --- | --- |")
     for name, image in images.items():
         print(f"| {name} | {len(blocks[name])} | {float(niqe(image, model)):.2f} |")
+    for name, image in of_cat().items():
+        print(f"| {name} | none | {float(niqe(image, model)):.2f} |")
     print(f"\n{len(every)} blocks in all; the rank of their covariance is {np.linalg.matrix_rank(model.covariance)}")
 
 

@@ -58,7 +58,12 @@ class PairwiseEstimator(ABC):
 
 
 def grey_of(image: Tensor) -> Array:
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), cv2.COLOR_RGB2GRAY))
+    return np.asarray(cv2.cvtColor(interleaved(image), cv2.COLOR_RGB2GRAY))
+
+
+def interleaved(image: Tensor) -> Array:
+    """An image 3 h w, on the CPU, as h w 3, its pixels one after the other: as OpenCV takes it."""
+    return np.asarray(cv2.merge([np.ascontiguousarray(plane) for plane in image.numpy()]))
 
 
 def as_tensor(flow: Array) -> Tensor:

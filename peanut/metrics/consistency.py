@@ -12,8 +12,8 @@ from torch import Tensor
 
 from peanut.errors import UsageError
 from peanut.flow.dis import DIS
-from peanut.flow.estimator import FlowEstimator
-from peanut.metrics.images import array, check_images, fitting
+from peanut.flow.estimator import FlowEstimator, interleaved
+from peanut.metrics.images import array, check_images, fitting, levels
 from peanut.metrics.motion import Motion, as_bytes, difference, mean_within, motion
 from peanut.metrics.running import Mean
 from peanut.validators import at_least, one_of
@@ -32,7 +32,7 @@ def warping_error(
     looks up along the flow F, which is measured on the truth; what is seen in both follows from the flow back
     (`peanut.ops.flow_consistency`). norm: "squared", or "absolute", the mean absolute difference.
     The mean is over the pixels and the three channels, as the authors' program computes it; their formula has the sum
-    over the channels, three times as much. estimator: `DIS("fast")` by default; the authors take FlowNet 2.
+    over the channels, three times as much. estimator: `DIS("ultrafast")` by default; the authors take FlowNet 2.
     Returns a float64 without axes; nan for a single frame. Raises UsageError for clips that do not fit each other.
     Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018.
     """
@@ -133,14 +133,21 @@ class Flicker:
         """One frame, 3 h w each, its mask, h w, and the motion from the one before to it; None: no pair."""
         check_images("Flicker", result, truth, color=True)
         mask = fitting("Flicker", mask, truth.shape[-2:])
-        images = [array(image.permute(1, 2, 0)) for image in (result, truth)]
-        images = [image if image.dtype == np.uint8 else image.astype(np.float32) * 255 for image in images]
+        images = [
+            interleaved(image.cpu() if image.dtype == torch.uint8 else levels(image).cpu()) for image in (result, truth)
+        ]
         if motion is not None and self._last is not None and self._last[2].any():
-            h, w = mask.shape
-            at = grid(slice(0, h), slice(0, w)) + array(motion.to_next.permute(1, 2, 0))
-            for mean, image, before in zip(self._changes, images, self._last[:2], strict=True):
-                mean.add(float(cv2.absdiff(sample(image, at), before)[self._last[2]].mean()))
+            self._compare(images, self._last, motion)
         self._last = images[0], images[1], array(mask)
+
+    def _compare(self, images: list[Array], last: tuple[Array, Array, Array], motion: Motion) -> None:
+        """In the box of the hole: with the frame before, as the motion goes."""
+        *before, mask = last
+        x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+        box = slice(y, y + h), slice(x, x + w)
+        at = grid(*box) + array(motion.to_next[:, *box].permute(1, 2, 0))
+        for mean, image, old in zip(self._changes, images, before, strict=True):
+            mean.add(float(cv2.absdiff(sample(image, at), old[box])[mask[box]].mean()))
 
     @property
     def value(self) -> dict[str, float]:

@@ -21,11 +21,12 @@ def endpoint_error(flow: Tensor, truth: Tensor, where: Tensor | None = None) -> 
         if each.ndim < 3 or each.shape[-3] != 2 or not each.is_floating_point() or each.shape != flow.shape:
             got = " and ".join(f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in (flow, truth))
             raise UsageError(f"endpoint_error: both flows must be ... 2 h w, floating and of one shape, got {got}.")
-    distance = (flow - truth).double().square().sum(dim=-3).sqrt()
+    right, down = (flow - truth).unbind(-3)
+    distance = torch.hypot(right, down)
     if where is None:
-        return distance.mean(dim=(-2, -1))
+        return distance.mean(dim=(-2, -1), dtype=torch.float64)
     at = fitting("endpoint_error", where, distance.shape)
-    return torch.where(at, distance, 0).sum(dim=(-2, -1)) / at.sum(dim=(-2, -1))
+    return torch.where(at, distance, 0).sum(dim=(-2, -1), dtype=torch.float64) / at.count_nonzero(dim=(-2, -1))
 
 
 @attrs.define

@@ -38,10 +38,10 @@ def motion(frame: Tensor, later: Tensor, estimator: FlowEstimator | None = None)
     """Measure the motion from a frame to a later one, and back.
 
     frame, later: 3 h w, RGB, uint8 or floating (0 to 1): of the truth, or of the video as it was, never of what is
-    measured. estimator: `DIS("fast")` by default. Raises UsageError for images that do not fit each other.
+    measured. estimator: `DIS("ultrafast")` by default. Raises UsageError for images that do not fit each other.
     """
     check_images("motion", frame, later, color=True)
-    estimator = DIS("fast") if estimator is None else estimator
+    estimator = DIS("ultrafast") if estimator is None else estimator
     first, second = as_bytes(frame), as_bytes(later)
     return Motion(estimator(first, second), estimator(second, first))
 
@@ -50,10 +50,10 @@ def motion(frame: Tensor, later: Tensor, estimator: FlowEstimator | None = None)
 class Motions:
     """The motion from each frame of a stream to the next: for measures that are added to frame by frame.
 
-    estimator: `DIS("fast")` by default. Holds: one frame.
+    estimator: `DIS("ultrafast")` by default. Holds: one frame.
     """
 
-    estimator: FlowEstimator = attrs.field(factory=lambda: DIS("fast"))
+    estimator: FlowEstimator = attrs.field(factory=lambda: DIS("ultrafast"))
     _last: Tensor | None = attrs.field(default=None, init=False)
 
     def add(self, frame: Tensor, *, cut: bool = False) -> Motion | None:
@@ -78,5 +78,5 @@ def difference(image: Tensor, other: Tensor, flow: Tensor) -> Tensor:
 def mean_within(x: Tensor, where: Tensor) -> float:
     """The mean of c h w over the pixels of h w and all channels; nan where there is none."""
     at = where.to(x.device)
-    total = torch.where(at, x, 0).sum(dtype=torch.float64)
+    total = (x * at).sum(dtype=torch.float64)  # several times as fast as torch.where
     return float(total / (at.count_nonzero() * x.shape[0]))

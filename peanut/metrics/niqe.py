@@ -152,12 +152,12 @@ def fitted(x: Array) -> tuple[Array, Array, Array]:
     By its moments: Lasmar et al., Multiscale Skewed Heavy Tailed Model for Texture Analysis, ICIP 2009.
     """
     x = x.reshape(len(x), -1)
-    below, above = np.minimum(x, 0), np.maximum(x, 0)
-    squares = [np.einsum("nk,nk->n", side, side).astype(np.float64) for side in (below, above)]
-    counts = [np.maximum(1, np.count_nonzero(side, axis=1)) for side in (below, above)]
-    left, right = (np.sqrt(square / count) for square, count in zip(squares, counts, strict=True))
-    mean = (above.sum(axis=1) - below.sum(axis=1)).astype(np.float64) / x.shape[1]
-    share = mean**2 / np.maximum(sum(squares) / x.shape[1], 1e-12)
+    below = np.minimum(x, 0)
+    square, square_below = (np.einsum("nk,nk->n", side, side).astype(np.float64) for side in (x, below))
+    count_below, count_above = ([max(1, np.count_nonzero(row)) for row in side] for side in (x < 0, x > 0))
+    left, right = np.sqrt(square_below / count_below), np.sqrt((square - square_below).clip(min=0) / count_above)
+    mean = (x.sum(axis=1) - 2 * below.sum(axis=1)).astype(np.float64) / x.shape[1]
+    share = mean**2 / np.maximum(square / x.shape[1], 1e-12)
     ratio = left / np.maximum(right, 1e-12)
     share = share * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
     shape = SHAPES[np.searchsorted(_between_shapes(), share)]

@@ -19,7 +19,7 @@ SIGMA = 1.5
 """Standard deviation of the Gaussian window, pixels."""
 STABLE = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 """c1 and c2 of the paper."""
-BAND = 64
+BAND = 96
 """Rows computed at once."""
 
 

@@ -28,8 +28,14 @@ def visible(flow: Tensor, back: Tensor, share: float = 0.01, slack: float = 0.5)
     with torch.no_grad():
         flow, back = flow.float(), back.float()
         there = positions(h, w, flow.device) + flow
-        inside = ((there >= 0) & (there <= there.new_tensor([w - 1, h - 1]).view(2, 1, 1))).all(dim=1, keepdim=True)
+        x, y = there[:, :1], there[:, 1:]
+        inside = (x >= 0) & (y >= 0) & (x <= w - 1) & (y <= h - 1)
         returned = warp(back, flow)
-        apart = (flow + returned).square().sum(dim=1, keepdim=True)
-        lengths = (flow.square() + returned.square()).sum(dim=1, keepdim=True)
+        apart = _squared_length(flow + returned)
+        lengths = _squared_length(flow) + _squared_length(returned)
         return inside & (apart < share * lengths + slack)
+
+
+def _squared_length(flow: Tensor) -> Tensor:
+    right, down = flow[:, :1], flow[:, 1:]  # by channel: several times as fast as a sum over two of them
+    return right * right + down * down
