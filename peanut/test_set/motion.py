@@ -53,9 +53,8 @@ class ObjectMotion:
         if not view.frames_since:
             return
         self.count += 1
-        against = view.flow - view.camera
         for number, mask in view.masks.items():
-            length = float(np.linalg.norm(against[mask].mean(axis=0)))
+            length = float(np.linalg.norm(view.motion[mask].mean(axis=0)))
             self.speeds.setdefault(number, []).append(length / view.diagonal / view.frames_since)
 
     @property

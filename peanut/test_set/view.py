@@ -90,10 +90,15 @@ class View:
         return {number: _looked_up(mask, at) for number, mask in self.before.masks.items()}
 
     @cached_property
-    def look(self) -> Array:
-        """Color (CIE L*a*b*) and flow against the camera's of each pixel, noise smoothed: h w 5, float32."""
+    def colors(self) -> Array:
+        """CIE L*a*b* of each pixel, its noise smoothed: h w 3, float32."""
         lab = cv2.cvtColor(self.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        return np.dstack([cv2.GaussianBlur(lab, (0, 0), 0.8), self.flow - self.camera])
+        return np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8))
+
+    @cached_property
+    def motion(self) -> Array:
+        """The flow against the camera's: h w 2, pixels of the view."""
+        return self.flow - self.camera
 
     def surround(self, mask: Array) -> Array:
         """What lies around a mask and in no other: h w, bool; as wide as a third of the side of a square as large."""
