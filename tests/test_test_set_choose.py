@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 from clips import texture
-from drawn_set import H, W, Drawn, Scene, Thing, clip_of, ranks_alike, written
+from drawn_set import Drawn, H, Scene, Thing, W, clip_of, ranks_alike, written
 
 from peanut import UsageError
 from peanut.test_set.choose import BY, choose, measured
 from peanut.test_set.measure import saturated
 from peanut.test_set.structure import Structure
-from peanut.test_set.view import View, views
+from peanut.test_set.view import views
 
 GRADES = range(9)
 COLORS = [(200, 60, 40), (40, 160, 60), (40, 60, 200), (220, 200, 40), (160, 40, 180)]

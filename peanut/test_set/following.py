@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from peanut.objects.tracks import likeness
-from peanut.test_set.alike import BINS, histogram
+from peanut.test_set.histogram import BINS, histogram
 from peanut.test_set.view import View
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask

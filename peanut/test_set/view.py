@@ -14,6 +14,7 @@ from peanut.frame import Frame
 from peanut.objects.detector import ObjectDetector
 from peanut.objects.stream import Looking, objects
 from peanut.stages.moving_objects import MovingObjects
+from peanut.test_set.returning import Returning
 from peanut.video.info import info
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
@@ -163,9 +164,11 @@ def _found(clip: Clip, every: int, detector: ObjectDetector | None) -> Iterator[
         every=DETECTED,
         width=WIDTH,
     )
+    returning = Returning()
     for labels in objects((frame for frame in clip.frames if frame.index % every == 0), how):
         scale = max(labels.frame.size) / max(labels.numbers.shape)
-        yield labels.frame.index, labels.image, {n: labels.mask_of([n]) for n in labels.present()}, scale
+        masks = returning.renumbered(labels.image, {n: labels.mask_of([n]) for n in labels.present()})
+        yield labels.frame.index, labels.image, masks, scale
 
 
 def reduced(frame: Frame) -> tuple[Array, float]:
