@@ -15,7 +15,7 @@ from peanut.objects.detector import ObjectDetector
 from peanut.objects.stream import Looking, objects
 from peanut.stages.moving_objects import MovingObjects
 from peanut.test_set.returning import Returning
-from peanut.video.info import info
+from peanut.video.images import files, is_pictures
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 from peanut.vision.optical_flow import dense_flow, grid
@@ -136,11 +136,10 @@ def is_annotated(clip: Clip) -> bool:
 
 
 def length_of(clip: Clip) -> int:
-    """How many frames a clip has; where its file does not tell, they are counted."""
+    """How many frames a clip has. Those of a video are counted: what it says of itself may be wrong."""
     if clip.length is not None:
         return clip.length
-    told = info(clip.path).frames
-    return sum(1 for _ in clip.frames) if told is None else told - clip.start
+    return len(files(clip.path)) - clip.start if is_pictures(clip.path) else sum(1 for _ in clip.frames)
 
 
 Looked = tuple[int, Array, Mapping[int, Array], float]
