@@ -86,9 +86,8 @@ class WarpingError:
         """One frame, 3 h w, and the motion from the one before to it; None: no pair (the first frame, a cut)."""
         check_images("WarpingError", image)
         if motion is not None and self._last is not None:
-            apart = difference(self._last, image, motion.to_next)
-            apart = apart * apart if self.norm == "squared" else apart.abs()
-            self._mean.add(mean_within(apart, motion.seen_in_next))
+            apart, seen = difference(self._last, image, motion.to_next, motion.to_previous)
+            self._mean.add(mean_within(apart * apart if self.norm == "squared" else apart.abs(), seen))
         self._last = image
 
     @property
@@ -113,8 +112,8 @@ class Stc:
             return
         before = self._last.popleft()
         if motion is not None:
-            apart = difference(image, before, motion.to_previous)
-            self._mean.add(mean_within(apart.abs(), motion.seen_in_previous))
+            apart, seen = difference(image, before, motion.to_previous, motion.to_next)
+            self._mean.add(mean_within(apart.abs(), seen))
 
     @property
     def value(self) -> dict[str, float]:
