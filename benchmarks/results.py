@@ -33,14 +33,15 @@ WORST, GROW = 1, 4
 """Sheets of the worst for each pipeline; how often the true masks of our own set are dilated for the erasers."""
 NEEDS = {
     "p-mask": ("samwise-mevis", "sam2-base-plus", "roberta-base", "roberta-base-tokenizer"),
+    "sam3": ("sam3",),
     "nof": ("e2fgvi-hq",),
     "big-lama": ("big-lama",),
     "big-lama-every-5": ("big-lama",),
 }
 """The published weights of pipelines by name."""
-FINDERS = ("moving", "phrase", "p-mask")
+FINDERS = ("moving", "phrase", "p-mask", "sam3")
 ERASERS = ("flow", "flow-fast", "telea", "navier-stokes", "telea-every-5", "big-lama", "big-lama-every-5", "nof")
-WHOLE = ("phrase | flow", "phrase | telea", "p-mask | nof")
+WHOLE = ("phrase | flow", "p-mask | nof")
 SHOWN = ("phrase", "flow", "phrase | flow")
 """Pipelines whose worst are shown."""
 

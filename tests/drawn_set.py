@@ -118,6 +118,11 @@ def clip_of(folder, name, scene: Scene, annotated=True, **more) -> Clip:
     return written(folder, name, images, masks if annotated else None, **more)
 
 
+def ranks_alike(a, b):
+    """Spearman's rank correlation of two rows of numbers without ties."""
+    return float(np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1])
+
+
 def color_beside(random, color, least):
     """A color at least so far from another."""
     while True:

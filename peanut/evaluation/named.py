@@ -23,13 +23,17 @@ def _p_mask(task: Task) -> Stage:
     return peanut.PMask(_said(task))
 
 
+def _sam3(task: Task) -> Stage:
+    return peanut.Sam3Mask(_said(task))
+
+
 def _said(task: Task) -> str:
     if not task.text:
         raise UsageError(f"{task.name} has no sentence: nothing says what to look for.")
     return task.text
 
 
-PROMPTED: Mapping[str, Part] = {"phrase": _phrase, "p-mask": _p_mask}
+PROMPTED: Mapping[str, Part] = {"phrase": _phrase, "p-mask": _p_mask, "sam3": _sam3}
 """Built anew for every sentence."""
 PLAIN: Mapping[str, Callable[[], Stage]] = {
     "moving": lambda: peanut.MovingObjects(),

@@ -14,10 +14,10 @@ from peanut.errors import UsageError
 from peanut.evaluation.holes import Holes, grown
 from peanut.evaluation.meters import ERASED, FOUND, LARGE, REMOVED, ErasedMeter, FoundMeter, LargeMeter, RemovedMeter
 from peanut.evaluation.results import Result
-from peanut.evaluation.task import Expected, Meter, Protocol, Task, averages
+from peanut.evaluation.task import Expected, Meter, Protocol, Task
 from peanut.evaluation.vfid import over_all_clips
 from peanut.frame import Frame
-from peanut.metrics import Vfid
+from peanut.metrics import Vfid, over_annotators
 from peanut.validators import at_least, mask_of, one_of
 from peanut.weights.store import here
 
@@ -66,7 +66,7 @@ class Find(Protocol):
         for task, result in results:
             annotator = "" if task.expression is None else task.expression.annotator
             by_annotator.setdefault(annotator, []).append(result.values)
-        return averages([averages(of_one) for of_one in by_annotator.values()])
+        return over_annotators(by_annotator.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +115,7 @@ class Erase(Protocol):
         return ErasedMeter(self.judge)
 
     def mean(self, results: Sequence[tuple[Task, Result]]) -> dict[str, float]:
-        return averages([result.values for _, result in results]) | over_all_clips([result for _, result in results])
+        return super().mean(results) | over_all_clips(result for _, result in results)
 
     def _holed(self, task: Task) -> Iterator[Frame]:
         if isinstance(task, _Holed):

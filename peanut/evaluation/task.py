@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import attrs
 from torch import Tensor
@@ -11,6 +10,7 @@ from peanut.data.clip import Clip, Expression
 from peanut.data.dataset import Dataset
 from peanut.evaluation.results import Result
 from peanut.frame import Frame
+from peanut.metrics import over_objects
 
 
 @attrs.frozen
@@ -104,14 +104,4 @@ class Protocol(ABC):
 
     def mean(self, results: Sequence[tuple[Task, Result]]) -> dict[str, float]:
         """The figures over several tasks; each task counts once unless a dataset has its own way."""
-        return averages([result.values for _, result in results])
-
-
-def averages(values: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean of each figure over those that have it."""
-    found: dict[str, Any] = {}
-    for value in values:
-        for name, figure in value.items():
-            if figure == figure:  # not nan
-                found.setdefault(name, []).append(figure)
-    return {name: sum(figures) / len(figures) for name, figures in found.items()}
+        return over_objects(result.values for _, result in results)

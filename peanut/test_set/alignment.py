@@ -106,18 +106,15 @@ def _across(view: View, points: Array, normals: Array) -> Array:
     Not a number where most of an outline lies outside the image.
     """
     known = within(points + FAR * normals, view.size) & within(points - FAR * normals, view.size)
-    inside, outside = (
-        np.mean([_at(view.look, points + sign * far * normals) for far in BESIDE], axis=0) for sign in (-1, 1)
+    colors, motion = (
+        np.linalg.norm(_beside(x, points, -normals) - _beside(x, points, normals), axis=-1)
+        for x in (view.colors, view.motion)
     )
-    difference = inside - outside
-    colors = np.linalg.norm(difference[..., :3], axis=-1) / COLORS
-    motion = np.linalg.norm(difference[..., 3:], axis=-1) / MOTION
-    total = ((colors.clip(max=1) + motion.clip(max=1)) * known).sum(axis=1)
+    total = (((colors / COLORS).clip(max=1) + (motion / MOTION).clip(max=1)) * known).sum(axis=1)
     return np.where(known.mean(axis=1) < KNOWN, np.nan, total / np.maximum(1, known.sum(axis=1)))
 
 
-def _at(x: Array, points: Array) -> Array:
-    """x (h w c) at points (m n 2): m n c."""
-    to = points.astype(np.float32)
-    looked = [cv2.remap(np.ascontiguousarray(part), to, None, cv2.INTER_LINEAR) for part in (x[..., :3], x[..., 3:])]  # type: ignore[call-overload]
-    return np.dstack(looked)
+def _beside(x: Array, points: Array, way: Array) -> Array:
+    """The mean of x (h w c, float32) at a few distances from points (m n 2) along `way`: m n c."""
+    to = [(points + far * way).astype(np.float32) for far in BESIDE]
+    return np.asarray(sum(cv2.remap(x, at, None, cv2.INTER_LINEAR) for at in to) / len(BESIDE))  # type: ignore[call-overload]

@@ -8,12 +8,10 @@ import numpy as np
 
 from peanut.objects.detector import ObjectDetector
 from peanut.objects.tracks import likeness
+from peanut.test_set.histogram import histogram
 from peanut.test_set.measure import mean, saturated
 from peanut.test_set.view import DETECTED, View
 from peanut.vision.array import Array
-
-BINS = 8
-"""Levels of each channel that a color histogram tells apart."""
 
 
 @attrs.define
@@ -54,12 +52,6 @@ class _Look:
     def of(cls, image: Array, mask: Array) -> "_Look":
         _, _, w, h = cv2.boundingRect(mask.astype(np.uint8))
         return cls(histogram(image, mask), float(mask.sum()), w / h)
-
-
-def histogram(image: Array, mask: Array) -> Array:
-    """The colors under a mask: BINS^3 shares that sum to 1."""
-    bins: Array = (image[mask] // (256 // BINS)).astype(np.int32) @ np.array([BINS**2, BINS, 1])
-    return np.bincount(bins, minlength=BINS**3) / max(1, len(bins))
 
 
 def _alike(a: _Look, b: _Look) -> float:

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from peanut.objects.tracks import likeness
-from peanut.test_set.alike import BINS, histogram
+from peanut.test_set.histogram import BINS, histogram
 from peanut.test_set.view import View
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
@@ -14,7 +14,7 @@ SLACK = 0.06
 """How far an outline may lie beside that carried by the flow, in sides of a square as large as the mask; or 1 pixel."""
 SAME = 2 / 3
 """What two masks must have in common to be of one thing: more than a third cannot change from a frame to the next."""
-SMALL = 0.3
+SMALL = 0.5
 """Share of an object's largest area below which nothing is judged: it is about to be hidden, or comes back."""
 
 

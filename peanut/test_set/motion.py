@@ -40,7 +40,7 @@ class CameraMotion:
 class ObjectMotion:
     """How fast the fastest object moves: x / (x + 0.01), x the median over the views in which it is seen.
 
-    The motion of an object is the length of the mean difference between flow and the camera's flow inside its mask, in
+    The motion of an object is the length of the median difference of flow and the camera's flow inside its mask, in
     diagonals of the image per frame: what it moves against the background, whatever the camera does. Objects that are
     seen in less than a quarter of the views do not count.
     """
@@ -53,9 +53,8 @@ class ObjectMotion:
         if not view.frames_since:
             return
         self.count += 1
-        against = view.flow - view.camera
         for number, mask in view.masks.items():
-            length = float(np.linalg.norm(against[mask].mean(axis=0)))
+            length = float(np.linalg.norm(np.median(view.motion[mask], axis=0)))
             self.speeds.setdefault(number, []).append(length / view.diagonal / view.frames_since)
 
     @property

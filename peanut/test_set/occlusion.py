@@ -42,7 +42,7 @@ class Occlusion:
     def _hidden(self, seen: dict[int, tuple[float, float]]) -> Array:
         area, parted = (np.array([seen.get(n, (0.0, 0.0))[k] for n in range(self.count)]) for k in (0, 1))
         expected = _least_on_both_sides(area)
-        gone = 1 - area / np.maximum(1, expected)
+        gone = (expected - area) / np.maximum(1, expected)
         split = np.clip(parted - np.maximum(_least_so_far(parted), _least_so_far(parted[::-1])[::-1]), 0, 1)
         return np.asarray(np.maximum(np.clip(2 * gone - 1, 0, 1), split))
 

@@ -14,7 +14,8 @@ from peanut.frame import Frame
 from peanut.objects.detector import ObjectDetector
 from peanut.objects.stream import Looking, objects
 from peanut.stages.moving_objects import MovingObjects
-from peanut.video.info import info
+from peanut.test_set.returning import Returning
+from peanut.video.images import files, is_pictures
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
 from peanut.vision.optical_flow import dense_flow, grid
@@ -90,10 +91,15 @@ class View:
         return {number: _looked_up(mask, at) for number, mask in self.before.masks.items()}
 
     @cached_property
-    def look(self) -> Array:
-        """Color (CIE L*a*b*) and flow against the camera's of each pixel, noise smoothed: h w 5, float32."""
+    def colors(self) -> Array:
+        """CIE L*a*b* of each pixel, its noise smoothed: h w 3, float32."""
         lab = cv2.cvtColor(self.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        return np.dstack([cv2.GaussianBlur(lab, (0, 0), 0.8), self.flow - self.camera])
+        return np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8))
+
+    @cached_property
+    def motion(self) -> Array:
+        """The flow against the camera's: h w 2, pixels of the view."""
+        return self.flow - self.camera
 
     def surround(self, mask: Array) -> Array:
         """What lies around a mask and in no other: h w, bool; as wide as a third of the side of a square as large."""
@@ -130,11 +136,10 @@ def is_annotated(clip: Clip) -> bool:
 
 
 def length_of(clip: Clip) -> int:
-    """How many frames a clip has; where its file does not tell, they are counted."""
+    """How many frames a clip has. Those of a video are counted: what it says of itself may be wrong."""
     if clip.length is not None:
         return clip.length
-    told = info(clip.path).frames
-    return sum(1 for _ in clip.frames) if told is None else told - clip.start
+    return len(files(clip.path)) - clip.start if is_pictures(clip.path) else sum(1 for _ in clip.frames)
 
 
 Looked = tuple[int, Array, Mapping[int, Array], float]
@@ -158,9 +163,11 @@ def _found(clip: Clip, every: int, detector: ObjectDetector | None) -> Iterator[
         every=DETECTED,
         width=WIDTH,
     )
+    returning = Returning()
     for labels in objects((frame for frame in clip.frames if frame.index % every == 0), how):
         scale = max(labels.frame.size) / max(labels.numbers.shape)
-        yield labels.frame.index, labels.image, {n: labels.mask_of([n]) for n in labels.present()}, scale
+        masks = returning.renumbered(labels.image, {n: labels.mask_of([n]) for n in labels.present()})
+        yield labels.frame.index, labels.image, masks, scale
 
 
 def reduced(frame: Frame) -> tuple[Array, float]:
