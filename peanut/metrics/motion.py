@@ -72,6 +72,5 @@ def difference(image: Tensor, other: Tensor, flow: Tensor, back: Tensor) -> tupl
 
 def mean_within(x: Tensor, where: Tensor) -> float:
     """The mean of c h w over the pixels of h w and all channels; nan where there is none."""
-    at = where.to(x.device)
-    total = (x * at).sum(dtype=torch.float64)  # several times as fast as torch.where
-    return float(total / (at.count_nonzero() * x.shape[0]))
+    weights = where.to(x)  # several times as fast as torch.where
+    return float((x * weights).sum(dtype=torch.float64) / (where.count_nonzero() * x.shape[0]))

@@ -34,10 +34,10 @@ def agree(flow: Tensor, returned: Tensor, share: float = 0.01, slack: float = 0.
     h, w = flow.shape[-2:]
     there = positions(h, w, flow.device) + flow
     x, y = there[:, :1], there[:, 1:]
-    inside = (x >= 0) & (y >= 0) & (x <= w - 1) & (y <= h - 1)
+    depth = torch.minimum(torch.minimum(x, w - 1 - x), torch.minimum(y, h - 1 - y))  # from the nearest border
     apart = _squared_length(flow + returned)
     lengths = _squared_length(flow) + _squared_length(returned)
-    return inside & (apart < share * lengths + slack)
+    return (depth >= 0) & (apart < share * lengths + slack)
 
 
 def _squared_length(flow: Tensor) -> Tensor:
