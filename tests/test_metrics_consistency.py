@@ -69,7 +69,6 @@ def test_what_goes_out_of_sight_does_not_count():
     measure.add(clip[0], None)
     measure.add(clip[1], shift(3, 0))
     assert measure.value["e_warp"] == pytest.approx(0, abs=1e-5)
-    assert int(shift(3, 0).seen_in_next.sum()) == H * (W - 3)
 
 
 def test_both_norms_of_a_flash_are_known():

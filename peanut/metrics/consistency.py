@@ -86,9 +86,8 @@ class WarpingError:
         """One frame, 3 h w, and the motion from the one before to it; None: no pair (the first frame, a cut)."""
         check_images("WarpingError", image)
         if motion is not None and self._last is not None:
-            apart = difference(self._last, image, motion.to_next)
-            apart = apart * apart if self.norm == "squared" else apart.abs()
-            self._mean.add(mean_within(apart, motion.seen_in_next))
+            apart, seen = difference(self._last, image, motion.to_next, motion.to_previous)
+            self._mean.add(mean_within(apart * apart if self.norm == "squared" else apart.abs(), seen))
         self._last = image
 
     @property
@@ -113,8 +112,8 @@ class Stc:
             return
         before = self._last.popleft()
         if motion is not None:
-            apart = difference(image, before, motion.to_previous)
-            self._mean.add(mean_within(apart.abs(), motion.seen_in_previous))
+            apart, seen = difference(image, before, motion.to_previous, motion.to_next)
+            self._mean.add(mean_within(apart.abs(), seen))
 
     @property
     def value(self) -> dict[str, float]:
@@ -138,16 +137,17 @@ class Flicker:
         ]
         if motion is not None and self._last is not None and self._last[2].any():
             self._compare(images, self._last, motion)
-        self._last = images[0], images[1], array(mask)
+        self._last = images[0], images[1], array(mask).view(np.uint8)
 
     def _compare(self, images: list[Array], last: tuple[Array, Array, Array], motion: Motion) -> None:
         """In the box of the hole: with the frame before, as the motion goes."""
         *before, mask = last
-        x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+        x, y, w, h = cv2.boundingRect(mask)
         box = slice(y, y + h), slice(x, x + w)
         at = grid(*box) + array(motion.to_next[:, *box].permute(1, 2, 0))
         for mean, image, old in zip(self._changes, images, before, strict=True):
-            mean.add(float(cv2.absdiff(sample(image, at), old[box])[mask[box]].mean()))
+            change = cv2.mean(cv2.absdiff(sample(image, at), old[box]), mask[box])  # by channel
+            mean.add(sum(change[:3]) / 3)
 
     @property
     def value(self) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """How things move between two frames: computed once, for every measure of consistency in time."""
 
-from functools import cached_property
-
 import attrs
 import torch
 from torch import Tensor
@@ -10,11 +8,11 @@ from peanut.errors import UsageError
 from peanut.flow.dis import DIS
 from peanut.flow.estimator import FlowEstimator
 from peanut.metrics.images import PEAK, check_images, levels
-from peanut.ops.flow_consistency import visible
+from peanut.ops.flow_consistency import agree
 from peanut.ops.warp import warp
 
 
-@attrs.frozen(eq=False, slots=False)
+@attrs.frozen(eq=False)
 class Motion:
     """The flows between a frame and a later one, usually the next."""
 
@@ -22,16 +20,6 @@ class Motion:
     """2 h w, float, in pixels: where the frame's pixels are found in the later one."""
     to_previous: Tensor
     """2 h w, from the later frame back to this one."""
-
-    @cached_property
-    def seen_in_next(self) -> Tensor:
-        """Which pixels of the frame the later one shows: h w, bool (`peanut.ops.flow_consistency`)."""
-        return visible(self.to_next[None], self.to_previous[None])[0, 0]
-
-    @cached_property
-    def seen_in_previous(self) -> Tensor:
-        """Which pixels of the later frame this one shows: h w, bool."""
-        return visible(self.to_previous[None], self.to_next[None])[0, 0]
 
 
 def motion(frame: Tensor, later: Tensor, estimator: FlowEstimator | None = None) -> Motion:
@@ -67,16 +55,22 @@ def as_bytes(image: Tensor) -> Tensor:
     return levels(image).round().clamp(0, PEAK).byte().cpu() if image.is_floating_point() else image.cpu()
 
 
-def difference(image: Tensor, other: Tensor, flow: Tensor) -> Tensor:
-    """An image less another looked up along a flow (2 h w): c h w, of 0 to 1. Raises UsageError if it does not fit."""
-    if flow.shape != (2, *image.shape[-2:]):
-        raise UsageError(f"a flow must be {(2, *image.shape[-2:])} to fit the images, got {tuple(flow.shape)}.")
-    here, there = levels(image), levels(other)
-    return (here - warp(there[None], flow[None].to(there))[0]) / PEAK
+def difference(image: Tensor, other: Tensor, flow: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+    """An image less another looked up along the flow to it: c h w, of 0 to 1; and what both show: h w, bool.
+
+    flow, back: 2 h w, from the image to the other and from that one to the image. Raises UsageError if they do not fit.
+    """
+    for each in (flow, back):
+        if each.shape != (2, *image.shape[-2:]):
+            raise UsageError(f"a flow must be {(2, *image.shape[-2:])} to fit the images, got {tuple(each.shape)}.")
+    here, flow = levels(image), flow.to(image.device, torch.float32)
+    there = torch.cat([levels(other), back.to(flow)])
+    looked_up = warp(there[None], flow[None])  # image and way back in one go
+    seen = agree(flow[None], looked_up[:, -2:].float())[0, 0]
+    return (here - looked_up[0, :-2]) / PEAK, seen
 
 
 def mean_within(x: Tensor, where: Tensor) -> float:
     """The mean of c h w over the pixels of h w and all channels; nan where there is none."""
-    at = where.to(x.device)
-    total = (x * at).sum(dtype=torch.float64)  # several times as fast as torch.where
-    return float(total / (at.count_nonzero() * x.shape[0]))
+    weights = where.to(x)  # several times as fast as torch.where
+    return float((x * weights).sum(dtype=torch.float64) / (where.count_nonzero() * x.shape[0]))

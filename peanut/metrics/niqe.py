@@ -137,12 +137,12 @@ def _blocks(x: Array, size: int) -> Array:
 
 def _described(blocks: Array) -> Array:
     """The 18 features of blocks n s s at one size: n 18."""
-    shape, left, right = fitted(blocks)
-    found = [shape, (left + right) / 2]
-    for neighbor in NEIGHBORS:
-        shape, left, right = fitted(blocks * np.roll(blocks, neighbor, axis=(1, 2)))
-        mean = (right - left) * np.exp(_log_gamma(2 / shape) - _log_gamma(1 / shape))
-        found += [shape, mean, left, right]
+    maps = np.concatenate([blocks, *(blocks * np.roll(blocks, step, axis=(1, 2)) for step in NEIGHBORS)])
+    shape, left, right = (x.reshape(-1, len(blocks)) for x in fitted(maps))  # 5 n each
+    mean = (right - left) * np.exp(_log_gamma(2 / shape) - _log_gamma(1 / shape))
+    found = [shape[0], (left[0] + right[0]) / 2]
+    for row in range(1, len(shape)):
+        found += [shape[row], mean[row], left[row], right[row]]
     return np.stack(found, axis=1)
 
 

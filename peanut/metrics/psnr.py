@@ -99,5 +99,5 @@ def squared_error(who: str, result: Tensor, truth: Tensor) -> Tensor:
 def decibels(error: Tensor, channels: int, where: Tensor | None = None) -> Tensor:
     """PSNR of what `squared_error` gives, over the pixels of ... h w; nan where there is none."""
     count = error.shape[-2] * error.shape[-1] if where is None else where.count_nonzero(dim=(-2, -1))
-    total = (error if where is None else error * where).sum(dim=(-2, -1), dtype=torch.float64)
+    total = (error if where is None else error * where.to(error)).sum(dim=(-2, -1), dtype=torch.float64)
     return (10 * torch.log10(PEAK**2 / (total / (count * channels)))).clamp(max=EXACT)

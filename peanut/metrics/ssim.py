@@ -15,12 +15,12 @@ from peanut.metrics.running import Mean
 from peanut.vision.array import Array
 
 Window = Literal["gaussian-11", "uniform-65"]
+Mean2D = Callable[[Array], Array]
+"""The mean of the window around every pixel."""
 SIGMA = 1.5
 """Standard deviation of the Gaussian window, pixels."""
 STABLE = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 """c1 and c2 of the paper."""
-BAND = 96
-"""Rows computed at once."""
 
 
 def ssim(x: Tensor, y: Tensor, window: Window = "gaussian-11") -> Tensor:
@@ -35,11 +35,11 @@ def ssim(x: Tensor, y: Tensor, window: Window = "gaussian-11") -> Tensor:
     window. Source: Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, TIP 2004.
     """
     check_images("ssim", x, y)
-    size, mean, sample = pick("window of ssim", window, WINDOWS)
+    size, band, mean, sample = pick("window of ssim", window, WINDOWS)
     if min(x.shape[-2:]) < size:
         raise UsageError(f"ssim: images must be at least {size} x {size} for {window!r}, got {tuple(x.shape[-2:])}.")
     planes = zip(*(array(levels(image).float()).reshape(-1, *x.shape[-2:]) for image in (x, y)), strict=True)
-    found = [_of_plane(a, b, size // 2, mean, sample) for a, b in planes]
+    found = [_of_plane(a, b, size // 2, band, mean, sample) for a, b in planes]
     return torch.tensor(found, dtype=torch.float64).view(x.shape[:-2]).mean(dim=-1)
 
 
@@ -60,30 +60,53 @@ class Ssim:
         return {"ssim": self._mean.value}
 
 
-def _of_plane(x: Array, y: Array, margin: int, mean: Callable[[Array], Array], sample: float) -> float:
+def _of_plane(x: Array, y: Array, margin: int, band: int, mean: Mean2D, sample: float) -> float:
     """The mean of one channel, h w, in levels. sample: by how much variances grow to those of a sample.
 
     Computed in bands of rows that stay in the processor's cache.
     """
     middle = float(x.mean() + y.mean()) / 2  # variances do not know it: single precision is enough for what is left
     total = 0.0
-    for top in range(0, len(x) - 2 * margin, BAND):
-        rows = slice(top, top + BAND + 2 * margin)
+    for top in range(0, len(x) - 2 * margin, band):
+        rows = slice(top, top + band + 2 * margin)
         total += _likeness(x[rows] - middle, y[rows] - middle, margin, mean, sample, middle)
     count = (x.shape[0] - 2 * margin) * (x.shape[1] - 2 * margin)
     return float(total / count)
 
 
-def _likeness(x: Array, y: Array, margin: int, mean: Callable[[Array], Array], sample: float, middle: float) -> float:
-    """The formula, summed over the pixels whose window lies within; x and y: levels less `middle`."""
+def _likeness(x: Array, y: Array, margin: int, mean: Mean2D, sample: float, middle: float) -> float:
+    """The formula, summed over the pixels whose window lies within; x and y: levels less `middle`, overwritten."""
     c1, c2 = STABLE
-    inside = (slice(margin, x.shape[0] - margin), slice(margin, x.shape[1] - margin))
-    m_x, m_y, squares, product = (mean(image)[inside] for image in (x, y, x * x + y * y, x * y))
-    both = sample * (product - m_x * m_y)
-    variances = sample * (squares - m_x * m_x - m_y * m_y)
-    m_x, m_y = m_x + middle, m_y + middle
-    likeness = (2 * m_x * m_y + c1) * (2 * both + c2) / ((m_x * m_x + m_y * m_y + c1) * (variances + c2))
-    return float(likeness.sum(dtype=np.float64))
+    product = x * y
+    m_x, m_y, both = mean(x), mean(y), mean(product)
+    variances = mean(_squares(x, y))
+    both -= np.multiply(m_x, m_y, out=product)  # in place: what is at hand stays in the cache
+    both *= 2 * sample
+    both += c2
+    variances -= np.multiply(m_x, m_x, out=x)
+    variances -= np.multiply(m_y, m_y, out=y)
+    variances *= sample
+    variances += c2
+    m_x += middle
+    m_y += middle
+    likeness = np.multiply(m_x, m_y, out=product)
+    likeness *= 2
+    likeness += c1
+    likeness *= both
+    lengths = _squares(m_x, m_y)
+    lengths += c1
+    lengths *= variances
+    likeness /= lengths
+    h, w = likeness.shape
+    return float(likeness[margin : h - margin, margin : w - margin].sum(dtype=np.float64))
+
+
+def _squares(x: Array, y: Array) -> Array:
+    """x^2 + y^2, in x; y is overwritten."""
+    np.multiply(y, y, out=y)
+    np.multiply(x, x, out=x)
+    x += y
+    return x
 
 
 def _gaussian(image: Array) -> Array:
@@ -96,8 +119,8 @@ def _uniform(image: Array) -> Array:
 
 KERNEL = np.exp(-(np.arange(-5, 6) ** 2) / (2 * SIGMA**2))
 KERNEL /= KERNEL.sum()
-WINDOWS: dict[str, tuple[int, Callable[[Array], Array], float]] = {
-    "gaussian-11": (11, _gaussian, 1.0),
-    "uniform-65": (65, _uniform, 65**2 / (65**2 - 1)),
+WINDOWS: dict[str, tuple[int, int, Mean2D, float]] = {
+    "gaussian-11": (11, 64, _gaussian, 1.0),
+    "uniform-65": (65, 192, _uniform, 65**2 / (65**2 - 1)),
 }
-"""Size, filter, and the factor of the variances."""
+"""Size, rows computed at once, filter, and the factor of the variances."""

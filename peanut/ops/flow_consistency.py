@@ -24,16 +24,20 @@ def visible(flow: Tensor, back: Tensor, share: float = 0.01, slack: float = 0.5)
     """
     if flow.ndim != 4 or flow.shape[1] != 2 or flow.shape != back.shape:
         raise ValueError(f"visible: both flows must be b 2 h w, got {tuple(flow.shape)} and {tuple(back.shape)}.")
-    h, w = flow.shape[-2:]
     with torch.no_grad():
-        flow, back = flow.float(), back.float()
-        there = positions(h, w, flow.device) + flow
-        x, y = there[:, :1], there[:, 1:]
-        inside = (x >= 0) & (y >= 0) & (x <= w - 1) & (y <= h - 1)
-        returned = warp(back, flow)
-        apart = _squared_length(flow + returned)
-        lengths = _squared_length(flow) + _squared_length(returned)
-        return inside & (apart < share * lengths + slack)
+        flow = flow.float()
+        return agree(flow, warp(back.float(), flow), share, slack)
+
+
+def agree(flow: Tensor, returned: Tensor, share: float = 0.01, slack: float = 0.5) -> Tensor:
+    """What `visible` gives, where the way back, looked up along the flow, is there already: b 2 h w each, float32."""
+    h, w = flow.shape[-2:]
+    there = positions(h, w, flow.device) + flow
+    x, y = there[:, :1], there[:, 1:]
+    depth = torch.minimum(torch.minimum(x, w - 1 - x), torch.minimum(y, h - 1 - y))  # from the nearest border
+    apart = _squared_length(flow + returned)
+    lengths = _squared_length(flow) + _squared_length(returned)
+    return (depth >= 0) & (apart < share * lengths + slack)
 
 
 def _squared_length(flow: Tensor) -> Tensor:
