@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import attrs
 import cv2
 import numpy as np
 import pytest
@@ -184,5 +185,17 @@ def test_two_of_a_class_are_alike_whatever_they_wear(tmp_path):
     things = Thing(at=(40, 60), color=(220, 30, 30)), Thing(at=(110, 60), color=(30, 30, 220), seed=8)
     clip = clip_of(tmp_path, "two", Scene(things))
     (by_looks,), (by_class,) = choose([clip]), choose([clip], detector=TwoPeople())
-    assert by_looks.alike < 0.2
+    assert by_looks.alike == pytest.approx(1 / 3)  # one shape, and no color in common: alike by a half
     assert by_class.alike == 0.5
+
+
+def test_things_of_other_shapes_and_sizes_are_less_alike(tmp_path):
+    one = Thing(at=(40, 60), size=(11, 15), color=(220, 30, 30))
+    others = {
+        "twin": attrs.evolve(one, at=(110, 60)),
+        "lying": attrs.evolve(one, at=(110, 60), size=(26, 6)),
+        "large": attrs.evolve(one, at=(110, 60), size=(22, 30)),
+    }
+    alike = {name: measured(clip_of(tmp_path, name, Scene((one, other)))).alike for name, other in others.items()}
+    assert alike["twin"] == pytest.approx(0.5, abs=0.02)
+    assert max(alike["lying"], alike["large"]) < 0.3

@@ -77,7 +77,7 @@ def check(clip: Clip, *, every: int = 1, finder: FrameStage | None = None) -> Ch
     """
     if clip.annotations is None or not is_annotated(clip):
         return Checked(name=clip.name, reasons=("it has no masks to check.",))
-    seen = _Seen()
+    seen = _Tally()
     second = None if finder is None else _Second(iter(Pipeline(source=_looked_at(clip, every)) | finder))
     for view in views(clip, every):
         seen.see(view)
@@ -114,7 +114,7 @@ class _Second:
 
 
 @attrs.define(eq=False)
-class _Seen:
+class _Tally:
     """What the views tell of the masks, object by object."""
 
     areas: list[float] = attrs.field(factory=list)
@@ -160,12 +160,12 @@ def _specks(mask: Array) -> float:
     return sum(areas[3:]) / sum(areas)
 
 
-def _judged(found: Checked, seen: _Seen) -> Checked:
+def _judged(found: Checked, seen: _Tally) -> Checked:
     """With the reasons to leave the clip out, the plainest first."""
     return attrs.evolve(found, reasons=tuple(_reasons(found, seen)))
 
 
-def _reasons(found: Checked, seen: _Seen) -> Iterator[str]:
+def _reasons(found: Checked, seen: _Tally) -> Iterator[str]:
     if found.area < LEAST:
         yield f"what is masked is {found.area:.2%} of the image, and less than {LEAST:.2%} says little."
     if found.area > MOST:

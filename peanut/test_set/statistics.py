@@ -92,7 +92,7 @@ def _of(name: str, clips: Iterable[Clip], every: int) -> Statistics:
 
 def _values(clip: Clip, every: int) -> dict[str, list[float]]:
     """What one clip gives to each quantity."""
-    seen = _Seen()
+    seen = _Tally()
     for view in views(clip, every, find=False):
         seen.see(view)
     camera, moving = seen.camera.speed, [median(speeds) for speeds in seen.moving.speeds.values()]
@@ -115,7 +115,7 @@ def _values(clip: Clip, every: int) -> dict[str, list[float]]:
 
 
 @attrs.define(eq=False)
-class _Seen:
+class _Tally:
     """What the views of a clip tell."""
 
     objects: list[float] = attrs.field(factory=list)
