@@ -28,11 +28,12 @@ def faster_object(grade):
 
 
 def more_alike(grade):
-    """Five things, of which grade / 2 look like the first."""
+    """Five things, of which 1 + grade / 2 look alike."""
+    sizes = [(11, 15), (6, 7), (5, 24), (20, 5), (16, 16)]
     things = [
         Thing(
             at=(25 + 28 * n, 40 + 40 * (n % 2)),
-            size=(11, 15),
+            size=sizes[0] if 2 * n <= grade else sizes[n],
             speed=(0.6 if n % 2 else -0.6, 0.3),
             color=COLORS[0] if 2 * n <= grade else COLORS[n],
             seed=3,
@@ -79,15 +80,14 @@ def test_masked_clips_are_ranked_by_what_they_have(figure, tmp_path):
     ranked = choose(clips, by=figure)
     assert ranks_alike([int(one.name) for one in ranked], range(len(ranked))[::-1]) >= 0.9
     values = [getattr(one, figure) for one in ranked]
-    assert values[0] - values[-1] > 0.4
+    assert values[0] - values[-1] > 0.3
     assert all(0 <= getattr(one, name) <= 1 for one in ranked for name in GRADED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", GRADED)
 def test_clips_without_masks_are_ranked_by_what_is_found_in_them(figure, tmp_path):
-    grades = [0, 2, 4, 6, 8] if figure == "alike" else GRADES
-    clips = [clip_of(tmp_path, f"{grade}", GRADED[figure](grade), annotated=False) for grade in grades]
+    clips = [clip_of(tmp_path, f"{grade}", GRADED[figure](grade), annotated=False) for grade in GRADES[::2]]
     ranked = choose(clips, by=figure)
     assert not any(one.annotated for one in ranked)
     assert ranks_alike([int(one.name) for one in ranked], range(len(ranked))[::-1]) >= 0.9

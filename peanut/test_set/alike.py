@@ -13,14 +13,18 @@ from peanut.test_set.measure import mean, saturated
 from peanut.test_set.view import DETECTED, View
 from peanut.vision.array import Array
 
+SIDE, SPAN = 32, 3.0
+"""Pixels of a side on which outlines are compared, and how many sides of a square as large as the mask that is."""
+
 
 @attrs.define
 class Alike:
     """How many objects are like another: n / (n + 1), n the mean number of those that can be taken for one of them.
 
-    Two objects are alike by c s f, each 0 to 1: what their color histograms have in common, the smaller area over the
-    larger, and the same of their boxes' width by height. n is the sum over all other objects, of the object for which
-    it is largest. So two twins make 1/2, three 2/3, and one object, or objects of different kinds, about 0.
+    Two objects are alike by f s (1 + c) / 2, each 0 to 1: what their outlines have in common (J) where both are moved
+    to one middle and brought to one area, the smaller area over the larger, and what their color histograms have in
+    common. So things of one shape and size are alike in part whatever their color, as those of one class are. n is the
+    sum over all other objects, of the object for which it is largest: two twins make 1/2, three 2/3, one object 0.
     With a detector, n is at least the number of detections of the commonest class, less one: two people are of one
     class whatever they wear.
     """
@@ -46,17 +50,19 @@ class Alike:
 class _Look:
     colors: Array
     area: float
-    ratio: float
+    outline: Array
+    """The mask, SIDE x SIDE, its middle in the middle, at one area: bool."""
 
     @classmethod
     def of(cls, image: Array, mask: Array) -> "_Look":
-        _, _, w, h = cv2.boundingRect(mask.astype(np.uint8))
-        return cls(histogram(image, mask), float(mask.sum()), w / h)
+        area = float(mask.sum())
+        scale = SIDE / (SPAN * np.sqrt(area))
+        y, x = np.argwhere(mask).mean(axis=0)
+        to = np.array([[scale, 0, SIDE / 2 - scale * x], [0, scale, SIDE / 2 - scale * y]])
+        outline = cv2.warpAffine(mask.astype(np.uint8), to, (SIDE, SIDE), flags=cv2.INTER_NEAREST) > 0
+        return cls(histogram(image, mask), area, outline)
 
 
 def _alike(a: _Look, b: _Look) -> float:
-    return likeness(a.colors, b.colors) * _smaller(a.area, b.area) * _smaller(a.ratio, b.ratio)
-
-
-def _smaller(a: float, b: float) -> float:
-    return min(a, b) / max(a, b)
+    shape = float((a.outline & b.outline).sum() / max(1, (a.outline | b.outline).sum()))
+    return shape * min(a.area, b.area) / max(a.area, b.area) * (1 + likeness(a.colors, b.colors)) / 2

@@ -1,5 +1,7 @@
 """Whether masks go with what they are on, and whether numbers stay with their objects."""
 
+from collections.abc import Mapping
+
 import attrs
 import cv2
 import numpy as np
@@ -9,23 +11,26 @@ from peanut.test_set.histogram import BINS, histogram
 from peanut.test_set.view import View
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
+from peanut.vision.optical_flow import grid, sample
 
 SLACK = 0.06
 """How far an outline may lie beside that carried by the flow, in sides of a square as large as the mask; or 1 pixel."""
 SAME = 2 / 3
 """What two masks must have in common to be of one thing: more than a third cannot change from a frame to the next."""
+LIKE, NOISE = 1.25, 3.0
+"""A factor, and grey levels, up to which two matches are as good as each other."""
 SMALL = 0.5
 """Share of an object's largest area below which nothing is judged: it is about to be hidden, or comes back."""
 
 
 @attrs.define(eq=False)
 class Following:
-    """How well one object's masks go with the flow: of each view and the one before J, where both know the object.
+    """How well one object's masks go with its motion: of each view and the one before J, where both know the object.
 
-    J is the share that the mask and that of the view before, carried by the flow, have in common, what lies within a
-    small distance of the other's outline left out. A mask that is not there where that before says it must be has 0.
-    Where several frames lie between two views, of which flow may know little, J is at least that of the mask before
-    moved as a whole to where the mask is now.
+    J is the share that the mask and that of the view before, moved here, have in common, what lies within a small
+    distance of the other's outline left out, and what another object covers. The mask is moved by the flow, or, where
+    that fits better, as a whole to where the mask is now, if what it shows moved there, too: flow loses what is small
+    and fast. A mask that is not there where that before says it must be has 0.
     """
 
     agreed: list[float] = attrs.field(factory=list)
@@ -35,30 +40,51 @@ class Following:
 
     def see(self, view: View, number: int) -> None:
         """The next view of the clip, in which the object has a mask or has none."""
-        mask, carried = view.masks.get(number), view.carried.get(number)
-        now, before = (0.0 if one is None else float(one.sum()) for one in (mask, carried))
-        if before and max(now, before) >= SMALL * max(self.largest, now, before):
-            self.agreed.append(max(tolerant_j(one, mask) for one in _expected(view, number)))
-            self.lost += self.agreed[-1] < SAME**view.frames_since**0.5
-        self.largest = max(self.largest, now)
+        mask = view.masks.get(number, np.zeros(view.size, bool))
+        if number in view.carried:
+            now = mask & ~_others(view.carried, number, view.size)
+            before = view.carried[number] & ~_others(view.masks, number, view.size)
+            if max(now.sum(), before.sum()) >= SMALL * max(self.largest, mask.sum()):
+                agreed = tolerant_j(before, now)
+                if agreed < SAME and number in view.masks:
+                    agreed = max(agreed, _agreed_as_a_whole(view, number))
+                self.agreed.append(agreed)
+                self.lost += agreed < SAME**view.frames_since**0.5
+        self.largest = max(self.largest, float(mask.sum()))
 
     def __len__(self) -> int:
         return len(self.agreed)
 
 
-def _expected(view: View, number: int) -> list[Array]:
-    """Where the mask of the view before may be: carried by the flow; over several frames also moved as a whole."""
-    carried = [view.carried[number]]
-    if view.frames_since > 1 and view.before is not None and number in view.masks:
-        before = view.before.masks[number]
-        x, y = _middle(view.masks[number]) - _middle(before)
-        moved = cv2.warpAffine(before.astype(np.uint8), np.array([[1.0, 0, x], [0, 1, y]]), before.shape[::-1])
-        carried.append(moved > 0)
-    return carried
+def _others(masks: Mapping[int, Array], number: int, size: tuple[int, int]) -> Array:
+    """What other objects cover: h w, bool."""
+    covered = np.zeros(size, bool)
+    for other, mask in masks.items():
+        if other != number:
+            covered |= mask
+    return covered
 
 
-def _middle(mask: Array) -> Array:
-    return np.asarray(np.argwhere(mask).mean(axis=0)[::-1])
+def _agreed_as_a_whole(view: View, number: int) -> float:
+    """J if the mask before is moved as a whole to where the mask is now; 0 if what it showed did not move there.
+
+    It did where its content differs as little as along the flow. Over several frames, of which flow may know little,
+    that is not asked.
+    """
+    if view.before is None:
+        return 0.0
+    mask, before = view.masks[number], view.before.masks[number]
+    shift = (np.argwhere(mask).mean(axis=0) - np.argwhere(before).mean(axis=0))[::-1].astype(np.float32)
+    there = grid(slice(0, view.size[0]), slice(0, view.size[1]))
+    as_a_whole, by_flow = (
+        float(cv2.absdiff(view.image, sample(view.before.image, at))[mask].mean())
+        for at in (there - shift, there + view.flow)
+    )
+    if view.frames_since == 1 and as_a_whole > LIKE * by_flow + NOISE:
+        return 0.0
+    moved = sample(before.astype(np.float32), there - shift, padding="zeros") >= 0.5
+    others = _others(view.masks, number, view.size), _others(view.carried, number, view.size)
+    return tolerant_j(moved & ~others[0], mask & ~others[1])
 
 
 def tolerant_j(a: Array | None, b: Array | None) -> float:
