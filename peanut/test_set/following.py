@@ -30,7 +30,8 @@ class Following:
     J is the share that the mask and that of the view before, moved here, have in common, what lies within a small
     distance of the other's outline left out, and what another object covers. The mask is moved by the flow, or, where
     that fits better, as a whole to where the mask is now, if what it shows moved there, too: flow loses what is small
-    and fast. A mask that is not there where that before says it must be has 0.
+    and fast. A mask that is not there where that before says it must be has 0. What is coming into the image is not
+    judged: it touches the border and is larger than ever.
     """
 
     agreed: list[float] = attrs.field(factory=list)
@@ -41,7 +42,8 @@ class Following:
     def see(self, view: View, number: int) -> None:
         """The next view of the clip, in which the object has a mask or has none."""
         mask = view.masks.get(number, np.zeros(view.size, bool))
-        if number in view.carried:
+        comes_in = mask.sum() > self.largest and _at_border(mask)
+        if number in view.carried and not comes_in:
             now = mask & ~_others(view.carried, number, view.size)
             before = view.carried[number] & ~_others(view.masks, number, view.size)
             if max(now.sum(), before.sum()) >= SMALL * max(self.largest, mask.sum()):
@@ -54,6 +56,10 @@ class Following:
 
     def __len__(self) -> int:
         return len(self.agreed)
+
+
+def _at_border(mask: Array) -> bool:
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def _others(masks: Mapping[int, Array], number: int, size: tuple[int, int]) -> Array:
