@@ -11,7 +11,7 @@ demo: $(VENV)/ready  ## remove a walking man from a real clip, and show where th
 
 # A test uses one core; as many run at once as there are.
 test: $(VENV)/ready  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal --durations=30
 
 test-fast: $(VENV)/ready  ## the inner loop: without the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m "not slow"
