@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import attrs
+from torch import Tensor
 
 import peanut
 from peanut.errors import UsageError, pick
-from peanut.evaluation.meters import LEAST, ErasedMeter, refuse_other_size
-from peanut.evaluation.task import Expected
+from peanut.evaluation.meters import LEAST, refuse_other_size
 from peanut.frame import Frame
-from peanut.metrics import Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
+from peanut.metrics import Flicker, Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
 from peanut.pipeline import Pipeline
 from peanut.weights.store import here
 
@@ -73,46 +73,43 @@ def _of_masks(pairs: Iterable[tuple[Frame, Frame, Frame | None]]) -> Measured:
 
 
 def _of_images(pairs: Iterable[tuple[Frame, Frame, Frame | None]], perceptual: bool | None) -> Measured:
-    erased, plain, learned, missing = ErasedMeter(), _Plain(), *_learned(perceptual)
-    count, holes = 0, False
+    meter, count, (learned, missing) = _Images(), 0, _learned(perceptual)
     for ours, true, mask in pairs:
         refuse_other_size(ours, true.size)
-        plain.add(ours, true)
         if mask is not None:
             refuse_other_size(mask, true.size)
-            erased.add(ours, Expected(ours, image=true.image, mask=_mask(mask)))
-            holes = True
+        meter.add(ours.image, true.image, None if mask is None else _mask(mask))
         for one in learned:
             one.add(ours.image, true.image)
         count += 1
-    figures = plain.value
-    if holes:
-        figures |= {name: value for name, value in erased.value.items() if name != "ssim"}
+    figures = meter.value
     for one in learned:
         figures |= one.value
     return Measured({name: value for name, value in figures.items() if not math.isnan(value)}, count, missing)
 
 
-class _Plain:
-    """What is measured without masks."""
+class _Images:
+    """What is measured of images; without masks there is no flicker."""
 
     def __init__(self) -> None:
         self._psnr, self._gaussian, self._uniform = Psnr(), Ssim("gaussian-11"), Ssim("uniform-65")
-        self._motions, self._warp, self._stc = Motions(), WarpingError(), Stc()
+        self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
 
-    def add(self, ours: Frame, true: Frame) -> None:
-        motion = self._motions.add(true.image)
-        self._psnr.add(ours.image, true.image)
-        self._gaussian.add(ours.image, true.image)
-        if min(true.size) >= LEAST:
-            self._uniform.add(ours.image, true.image)
-        self._warp.add(ours.image, motion)
-        self._stc.add(ours.image, motion)
+    def add(self, result: Tensor, truth: Tensor, mask: Tensor | None) -> None:
+        motion = self._motions.add(truth)
+        self._psnr.add(result, truth, mask)
+        self._gaussian.add(result, truth)
+        if min(truth.shape[-2:]) >= LEAST:
+            self._uniform.add(result, truth)
+        self._warp.add(result, motion)
+        self._stc.add(result, motion)
+        if mask is not None:
+            self._flicker.add(result, truth, mask, motion)
 
     @property
     def value(self) -> dict[str, float]:
-        windows = {**self._gaussian.value, "ssim_65": self._uniform.value["ssim"]}
-        return {**self._psnr.value, **windows, **self._warp.value, **self._stc.value}
+        ssim = {**self._gaussian.value, "ssim_65": self._uniform.value["ssim"]}
+        return {**self._psnr.value, **ssim, **self._warp.value, **self._stc.value, **self._flicker.value}
 
 
 def _learned(perceptual: bool | None) -> tuple[list[Lpips], tuple[str, ...]]:
@@ -149,6 +146,6 @@ def _opened(video: Video) -> Iterable[Frame]:
     return video if isinstance(video, Pipeline) else peanut.read(video, shots=False)
 
 
-def _mask(frame: Frame) -> Any:
+def _mask(frame: Frame) -> Tensor:
     """The mask of a frame; of a plain picture, where it is more than half white."""
     return frame.mask if frame.mask is not None else frame.image.amax(dim=0) > 127
