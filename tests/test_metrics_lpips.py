@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from peanut import UsageError, weights
 from peanut.metrics import Lpips
-from peanut.metrics.lpips import SMALLEST, distance, lpips
+from peanut.metrics.lpips import distance, lpips
 from peanut.networks.lpips import LPIPS, Heads, alexnet, vgg16
 from peanut.weights import store
 from peanut.weights.layouts import convert
@@ -102,9 +102,9 @@ def test_the_trunks_have_torchvisions_names_and_results(trunk):
         torch.testing.assert_close(network(x)[-1], layers(x))
 
 
-@pytest.mark.parametrize("trunk", TRUNKS)
-def test_the_smallest_image_is_the_smallest_that_works(trunk):
-    network, side = judge(trunk), SMALLEST[trunk]
+@pytest.mark.parametrize(("trunk", "side"), [("alex", 31), ("vgg", 16)])
+def test_the_smallest_image_is_the_smallest_that_works(trunk, side):
+    network = judge(trunk)
     assert float(distance(torch.zeros(3, side, side), torch.ones(3, side, side), network)) > 0
     with pytest.raises(RuntimeError):
         network.trunk(torch.zeros(1, 3, side - 1, side - 1))

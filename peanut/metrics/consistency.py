@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peanut.errors import UsageError
 from peanut.flow.dis import DIS
 from peanut.flow.estimator import FlowEstimator, interleaved
-from peanut.metrics.images import array, check_images, fitting, levels
+from peanut.metrics.images import array, check_clips, check_images, fitting, levels
 from peanut.metrics.motion import Motion, as_bytes, difference, mean_within, motion
 from peanut.metrics.running import Mean
 from peanut.validators import at_least, one_of
@@ -154,13 +153,6 @@ class Flicker:
         """nan before the first pair with a hole."""
         ours, own = (mean.value for mean in self._changes)
         return {"flicker": ours / max(own, 1e-6)}
-
-
-def check_clips(who: str, *clips: Tensor) -> None:
-    """Raises UsageError unless all are clips of one shape, t 3 h w."""
-    check_images(who, *clips, color=True)
-    if clips[0].ndim != 4:
-        raise UsageError(f"{who}: clips must be t 3 h w, got {tuple(clips[0].shape)}.")
 
 
 def _motions(truth: Tensor, distance: int, estimator: FlowEstimator | None) -> Iterable[Motion | None]:

@@ -34,6 +34,13 @@ def check_images(who: str, *images: Tensor, color: bool = False) -> None:
             raise UsageError(f"{who}: both images must have one shape, got {shapes}.")
 
 
+def check_clips(who: str, *clips: Tensor) -> None:
+    """Raises UsageError unless all are clips of one shape, t 3 h w."""
+    check_images(who, *clips, color=True)
+    if clips[0].ndim != 4:
+        raise UsageError(f"{who}: clips must be t 3 h w, got {tuple(clips[0].shape)}.")
+
+
 def check_masks(who: str, *masks: Tensor) -> None:
     """Raises UsageError unless all are masks of one shape, `... h w`, bool."""
     for mask in masks:

@@ -1,6 +1,6 @@
 """LPIPS: how different two images look."""
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import attrs
 import torch
@@ -14,11 +14,10 @@ from peanut.networks.lpips import LPIPS, Heads, Trunk
 from peanut.validators import one_of
 from peanut.weights import network
 
-SMALLEST = {"alex": 31, "vgg": 16}
-"""Pixels per side that leave something of every map."""
+TrunkName = Literal["alex", "vgg"]
 
 
-def lpips(x: Tensor, y: Tensor, trunk: Literal["alex", "vgg"] = "alex", device: str | torch.device = "auto") -> Tensor:
+def lpips(x: Tensor, y: Tensor, trunk: TrunkName = "alex", device: str | torch.device = "auto") -> Tensor:
     """Perceptual distance: weighted squared differences of the normalized features of a network, 0 for equal images.
 
     x, y: ... 3 h w, RGB, uint8 (0 to 255) or floating (0 to 1). trunk: "alex", which most papers report, or "vgg".
@@ -31,8 +30,8 @@ def lpips(x: Tensor, y: Tensor, trunk: Literal["alex", "vgg"] = "alex", device: 
 
 
 def distance(x: Tensor, y: Tensor, judge: LPIPS) -> Tensor:
-    """What `lpips` gives, by a network that is at hand, image by image."""
-    least = SMALLEST["alex"] if len(judge.trunk.features) < 20 else SMALLEST["vgg"]
+    """What `lpips` gives for images of one shape, by a network that is at hand, image by image."""
+    least = judge.trunk.smallest
     if min(x.shape[-2:]) < least:
         raise UsageError(f"lpips: images must be at least {least} x {least}, got {tuple(x.shape[-2:])}.")
     pairs = zip(*(image.reshape(-1, *image.shape[-3:]) for image in (x, y)), strict=True)
@@ -41,9 +40,9 @@ def distance(x: Tensor, y: Tensor, judge: LPIPS) -> Tensor:
     return torch.tensor(found, dtype=torch.float64).view(x.shape[:-3])
 
 
-def perceptual(trunk: Literal["alex", "vgg"] = "alex", device: str | torch.device = "auto") -> LPIPS:
+def perceptual(trunk: TrunkName = "alex", device: str | torch.device = "auto") -> LPIPS:
     """The network, with its published weights, in float32. Raises UsageError for another trunk and without weights."""
-    if trunk not in SMALLEST:
+    if trunk not in get_args(TrunkName):
         raise UsageError(f"lpips: trunk must be 'alex' or 'vgg', got {trunk!r}.")
     on = pick_device(device)
     heads, body = (network(f"lpips-{trunk}-{part}", device=on, dtype=torch.float32) for part in ("head", "trunk"))
@@ -54,7 +53,7 @@ def perceptual(trunk: Literal["alex", "vgg"] = "alex", device: str | torch.devic
 class Lpips:
     """LPIPS of a clip, frame by frame: `value` has "lpips", the mean over the frames. Holds: a sum, the network."""
 
-    trunk: Literal["alex", "vgg"] = attrs.field(default="alex", validator=one_of("alex", "vgg"))
+    trunk: TrunkName = attrs.field(default="alex", validator=one_of("alex", "vgg"))
     device: str | torch.device = "auto"
     network: LPIPS = attrs.field(
         default=attrs.Factory(lambda self: perceptual(self.trunk, self.device), takes_self=True), repr=False

@@ -1,11 +1,11 @@
 """NIQE: how far an image is from natural ones, without a truth to compare it with."""
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import cv2
@@ -112,7 +112,7 @@ def sharpness(image: Tensor) -> Array:
     return np.asarray(normalized(grey, size)[1].mean(axis=(1, 2)))
 
 
-def _sizes(image: Tensor) -> Any:
+def _sizes(image: Tensor) -> Iterator[tuple[Array, int]]:
     """The gray levels of the blocks, h w, and the side of a block: at full size, and at half of it."""
     rows, columns = (side // BLOCK * BLOCK for side in image.shape[-2:])
     weights = torch.tensor(GRAY).view(3, 1, 1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from peanut.metrics.images import array, check_masks, fitting
+from peanut.metrics.running import Mean
 from peanut.validators import one_of
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
@@ -104,11 +105,11 @@ def over_objects(scores: Iterable[Scores]) -> dict[str, float]:
     >>> over_objects([{"j": 0.5}, {"j": 1.0}])
     {'j': 0.75}
     """
-    held: dict[str, list[float]] = {}
+    means: dict[str, Mean] = {}
     for one in scores:
         for name, figure in one.items():
-            held.setdefault(name, []).append(figure)
-    return {name: _mean(figures) for name, figures in held.items()}
+            means.setdefault(name, Mean()).add(figure)
+    return {name: mean.value for name, mean in means.items()}
 
 
 def over_annotators(scores: Iterable[Iterable[Scores]]) -> dict[str, float]:
@@ -133,6 +134,7 @@ def boundary_map(mask: Array) -> Array:
 
 
 def _f(mask: Array, truth: Array, radius: int) -> float:
+    """F of two masks, h w, whose boundaries match within so many pixels."""
     a, b = boundary_map(mask), boundary_map(truth)
     if not a.any() or not b.any():
         return float(not a.any() and not b.any())
@@ -143,8 +145,3 @@ def _f(mask: Array, truth: Array, radius: int) -> float:
 def _matched(these: Array, others: Array, radius: int) -> float:
     """The share of boundary pixels that have one of the others within a radius."""
     return int(np.count_nonzero(grow_mask(others, radius) & these)) / int(np.count_nonzero(these))
-
-
-def _mean(figures: Iterable[float]) -> float:
-    numbers = [one for one in figures if not math.isnan(one)]
-    return sum(numbers) / len(numbers) if numbers else math.nan

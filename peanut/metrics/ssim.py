@@ -69,12 +69,12 @@ def _of_plane(x: Array, y: Array, margin: int, band: int, mean: Mean2D, sample: 
     total = 0.0
     for top in range(0, len(x) - 2 * margin, band):
         rows = slice(top, top + band + 2 * margin)
-        total += _likeness(x[rows] - middle, y[rows] - middle, margin, mean, sample, middle)
+        total += _similarity(x[rows] - middle, y[rows] - middle, margin, mean, sample, middle)
     count = (x.shape[0] - 2 * margin) * (x.shape[1] - 2 * margin)
     return float(total / count)
 
 
-def _likeness(x: Array, y: Array, margin: int, mean: Mean2D, sample: float, middle: float) -> float:
+def _similarity(x: Array, y: Array, margin: int, mean: Mean2D, sample: float, middle: float) -> float:
     """The formula, summed over the pixels whose window lies within; x and y: levels less `middle`, overwritten."""
     c1, c2 = STABLE
     product = x * y
@@ -89,16 +89,16 @@ def _likeness(x: Array, y: Array, margin: int, mean: Mean2D, sample: float, midd
     variances += c2
     m_x += middle
     m_y += middle
-    likeness = np.multiply(m_x, m_y, out=product)
-    likeness *= 2
-    likeness += c1
-    likeness *= both
+    similarity = np.multiply(m_x, m_y, out=product)
+    similarity *= 2
+    similarity += c1
+    similarity *= both
     lengths = _squares(m_x, m_y)
     lengths += c1
     lengths *= variances
-    likeness /= lengths
-    h, w = likeness.shape
-    return float(likeness[margin : h - margin, margin : w - margin].sum(dtype=np.float64))
+    similarity /= lengths
+    h, w = similarity.shape
+    return float(similarity[margin : h - margin, margin : w - margin].sum(dtype=np.float64))
 
 
 def _squares(x: Array, y: Array) -> Array:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from peanut.devices import pick_device
 from peanut.errors import UsageError
-from peanut.metrics.consistency import check_clips
-from peanut.metrics.images import PEAK, levels
+from peanut.metrics.images import PEAK, check_clips, levels
 from peanut.networks.i3d import FEATURES, I3D
 from peanut.validators import one_of
 from peanut.weights import network
@@ -46,10 +45,14 @@ class Gaussian:
 
     size: int
     count: int = attrs.field(default=0, init=False)
-    _sum: Any = attrs.field(init=False, default=0.0)
-    _products: Any = attrs.field(init=False, default=0.0)
+    _sum: Tensor = attrs.field(init=False, repr=False)
+    _products: Tensor = attrs.field(init=False, repr=False)
     _first: Tensor | None = attrs.field(init=False, default=None)
     """Sums are taken of what is left without the first vector: they lose less to rounding."""
+
+    def __attrs_post_init__(self) -> None:
+        self._sum = torch.zeros(self.size, dtype=torch.float64)
+        self._products = torch.zeros(self.size, self.size, dtype=torch.float64)
 
     def add(self, vector: Tensor) -> None:
         """A vector of `size` numbers. Raises UsageError for another shape."""
@@ -58,21 +61,23 @@ class Gaussian:
         vector = vector.double().cpu()
         self._first = vector if self._first is None else self._first
         apart = vector - self._first
-        self._sum, self._products, self.count = self._sum + apart, self._products + apart.outer(apart), self.count + 1
+        self._sum += apart
+        self._products.addr_(apart, apart)
+        self.count += 1
 
     @property
     def mean(self) -> Tensor:
         """size, float64. Raises UsageError before the first vector."""
         if self._first is None:
             raise UsageError("Gaussian: there is no mean of no vectors: add one.")
-        return cast(Tensor, self._first + self._sum / self.count)
+        return self._first + self._sum / self.count
 
     @property
     def covariance(self) -> Tensor:
         """size size, float64, of a sample (divided by the count less 1). Raises UsageError before the second vector."""
         if self.count < 2:
             raise UsageError(f"Gaussian: a covariance needs two vectors, got {self.count}.")
-        return cast(Tensor, (self._products - self._sum.outer(self._sum) / self.count) / (self.count - 1))
+        return (self._products - self._sum.outer(self._sum) / self.count) / (self.count - 1)
 
 
 @attrs.define

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of red, green and blue of -1 to 1: the mean and the deviation of ImageNet, rounded by the authors."""
-SMALLEST = 1e-10
+EPSILON = 1e-10
 """Added to a length before it divides."""
 VGG = (2, 2, 3, 3, 3)
 """Convolutions per size."""
@@ -21,11 +21,13 @@ VGG = (2, 2, 3, 3, 3)
 class Trunk(nn.Module):
     """Convolutions of a classifier: b 3 h w, normalized -> five maps, each of a smaller size or of more channels."""
 
-    def __init__(self, layers: list[nn.Module], tapped: tuple[int, ...]) -> None:
+    def __init__(self, layers: list[nn.Module], tapped: tuple[int, ...], smallest: int) -> None:
         super().__init__()
         self.features = nn.Sequential(*layers)
         self.tapped = tapped
         """Which layers give the maps."""
+        self.smallest = smallest
+        """Pixels per side of an image that leave something of every map."""
         self.channels = tuple(_channels_at(layers, number) for number in tapped)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -45,7 +47,7 @@ def alexnet() -> Trunk:
     layers += [nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2)]
     for inputs, outputs in ((192, 384), (384, 256), (256, 256)):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
-    return Trunk(layers, (1, 4, 7, 9, 11))
+    return Trunk(layers, (1, 4, 7, 9, 11), smallest=31)
 
 
 def vgg16() -> Trunk:
@@ -59,7 +61,7 @@ def vgg16() -> Trunk:
             inputs = outputs
         tapped.append(len(layers) - 1)
         layers.append(nn.MaxPool2d(2, 2))
-    return Trunk(layers, tuple(tapped))
+    return Trunk(layers, tuple(tapped), smallest=16)
 
 
 def trunk_like(weights: Mapping[str, Tensor]) -> Trunk:
@@ -117,7 +119,7 @@ class LPIPS(nn.Module):
 
 def _unit(x: Tensor) -> Tensor:
     """The features of each pixel, made as long as 1."""
-    return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + SMALLEST)
+    return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + EPSILON)
 
 
 def _channels_at(layers: list[nn.Module], number: int) -> int:
