@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import attrs
 from peanut.evaluation.pictures import sheet_of
 from peanut.evaluation.results import Result
 from peanut.evaluation.task import Figure, Protocol, Task
+from peanut.markdown import table
 
 WORST = 5
 """Tasks that are told as the worst of a pipeline."""
@@ -58,11 +59,11 @@ class Evaluation:
     def by_ability(self) -> str:
         """The first figure of each pipeline, by what the tasks test."""
         first = self.protocol.figures[0]
-        lines = [head([first.title, *self.abilities])]
+        cells = []
         for name, row in self.rows.items():
             parts = ([one for one in row if _tests(one[0], ability)] for ability in self.abilities)
-            lines.append(line([name, *(_cell(first, self._mean(part)) for part in parts)]))
-        return "\n".join(lines)
+            cells.append([name, *(_cell(first, self._mean(part)) for part in parts)])
+        return table([first.title, *self.abilities], cells)
 
     def csv(self) -> str:
         """A line for each pipeline and task, with all figures."""
@@ -96,12 +97,12 @@ class Evaluation:
     def __str__(self) -> str:
         means = self.means
         figures = [one for one in self.protocol.figures if any(one.name in mean for mean in means.values())]
-        lines = [head(["pipeline", "tasks", *(figure.title for figure in figures)])]
+        cells = []
         for name, row in self.rows.items():
             done = sum(not result.error for _, result in row)
             count = str(done) if done == len(row) else f"{done} of {len(row)}"
-            lines.append(line([name, count, *(_cell(one, means[name]) for one in figures)]))
-        return "\n".join(lines)
+            cells.append([name, count, *(_cell(one, means[name]) for one in figures)])
+        return table(["pipeline", "tasks", *(figure.title for figure in figures)], cells)
 
     def _mean(self, row: Row) -> dict[str, float]:
         return self.protocol.mean([one for one in row if not one[1].error])
@@ -109,13 +110,13 @@ class Evaluation:
     def worst_table(self, count: int = WORST) -> str:
         """The worst tasks of each pipeline, with their sheets."""
         first = self.protocol.figures[0]
-        lines = [head(["pipeline", "task", "sentence", first.title])]
+        cells = []
         for name in self.rows:
             for task, result in self.worst(name, count):
                 shown = "failed" if result.error else _cell(first, result.values)
                 picture = f"[{task.name}]({sheet_of(name, task)})"
-                lines.append(line([name, task.name if result.error else picture, task.text, shown]))
-        return "\n".join(lines)
+                cells.append([name, task.name if result.error else picture, task.text, shown])
+        return table(["pipeline", "task", "sentence", first.title], cells)
 
     def failed(self) -> str:
         """Why pipelines failed, on how many tasks; nothing if none did."""
@@ -129,17 +130,6 @@ class Evaluation:
         weights = "".join(f"\n- weights {name}: sha256 {sha256}" for name, sha256 in about["weights"].items())
         made = "".join(f"\n- {name}: `{told}`" for name, told in about["pipelines"].items())
         return f"- PEANUT {about['peanut']}, {packages}, Python {about['python']}\n- {about['machine']}{weights}{made}"
-
-
-def head(titles: Iterable[str]) -> str:
-    """The first two lines of a table in Markdown."""
-    cells = list(titles)
-    return f"{line(cells)}\n|{' --- |' * len(cells)}"
-
-
-def line(cells: Iterable[str]) -> str:
-    """A line of a table in Markdown."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _cell(figure: Figure, values: Mapping[str, float]) -> str:

@@ -6,24 +6,14 @@ from typing import Any
 import attrs
 import numpy as np
 
+from peanut.markdown import table
 from peanut.test_set.check import Checked
 from peanut.test_set.choose import Candidate
 from peanut.test_set.statistics import QUANTITIES, Statistics
 
 LOW, HIGH = 5, 95
 """Percentiles between which nine of ten values lie."""
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; the first column is words, the others are figures.
-
-    >>> print(markdown(["clip", "motion"], [["bear", "0.25"]]))
-    | clip | motion |
-    | --- | ---: |
-    | bear | 0.25 |
-    """
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+COUNTED = ("clips", "frames", "objects", "sentences")
 
 
 def of_candidates(found: Sequence[Candidate]) -> str:
@@ -35,7 +25,7 @@ def of_candidates(found: Sequence[Candidate]) -> str:
         values = [one.total, *one.abilities.values(), *(getattr(one, name) for name in figures)]
         said = [str(one.views), "given" if one.annotated else "found"]
         rows.append([one.name, *(f"{value:.2f}" for value in values), *said])
-    return markdown(head, rows)
+    return table(head, rows, figures=True)
 
 
 def of_candidate(one: Candidate) -> dict[str, Any]:
@@ -57,19 +47,17 @@ def of_check(one: Checked) -> dict[str, Any]:
 
 def of_statistics(found: Mapping[str, Statistics]) -> str:
     """Two tables, a column for each dataset: how much there is, and the median of each quantity with nine of ten."""
-    counted = markdown(
-        ["", *found],
-        [
-            [what, *(str(getattr(one, what)) for one in found.values())]
-            for what in ("clips", "frames", "objects", "sentences")
-        ],
-    )
-    rows = []
+    counts = [[what, *(str(getattr(one, what)) for one in found.values())] for what in COUNTED]
+    spreads = []
     for name, quantity in QUANTITIES.items():
         title = f"{quantity.title}, {quantity.unit}" if quantity.unit else quantity.title
-        rows.append([title, *(_spread(one.values[name], quantity.digits) for one in found.values())])
+        spreads.append([title, *(_spread(one.values[name], quantity.digits) for one in found.values())])
     told = f"Median, and the range of nine of ten values ({LOW}th to {HIGH}th percentile)."
-    return "\n\n".join([counted, told, markdown(["", *found], rows)])
+    return "\n\n".join([_table(found, counts), told, _table(found, spreads)])
+
+
+def _table(found: Mapping[str, Statistics], rows: Sequence[Sequence[str]]) -> str:
+    return table(["", *found], rows, figures=True)
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
@@ -81,5 +69,5 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def of_dataset(one: Statistics) -> dict[str, Any]:
     """The statistics of a dataset for a program."""
-    counts = {what: getattr(one, what) for what in ("clips", "frames", "objects", "sentences")}
+    counts = {what: getattr(one, what) for what in COUNTED}
     return {"name": one.name, **counts, "values": {name: list(values) for name, values in one.values.items()}}
