@@ -10,6 +10,7 @@ from peanut.objects.detector import ObjectDetector
 from peanut.objects.tracks import likeness
 from peanut.test_set.histogram import histogram
 from peanut.test_set.measure import mean, saturated
+from peanut.test_set.overlap import overlap
 from peanut.test_set.view import DETECTED, View
 from peanut.vision.array import Array
 
@@ -64,5 +65,6 @@ class _Look:
 
 
 def _alike(a: _Look, b: _Look) -> float:
-    shape = float((a.outline & b.outline).sum() / max(1, (a.outline | b.outline).sum()))
-    return shape * min(a.area, b.area) / max(a.area, b.area) * (1 + likeness(a.colors, b.colors)) / 2
+    """By how much two objects can be taken for one another: 0 to 1."""
+    size = min(a.area, b.area) / max(a.area, b.area)
+    return overlap(a.outline, b.outline) * size * (1 + likeness(a.colors, b.colors)) / 2

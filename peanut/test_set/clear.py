@@ -4,12 +4,15 @@ import attrs
 import cv2
 import numpy as np
 
+from peanut.test_set.contrast import local_deviation
 from peanut.test_set.measure import mean
 from peanut.test_set.view import View
 from peanut.vision.array import Array
 
 FEWEST = 16
 """Pixels on either side below which nothing is measured."""
+AROUND = 5
+"""Pixels of a side of the square whose deviation is the texture."""
 NOISE = np.diag([4.0, 4.0, 4.0, 1.0])
 """What a camera adds, as a covariance: two levels of each color, one of the texture."""
 
@@ -41,10 +44,7 @@ class Clear:
 def _features(image: Array) -> Array:
     """Lightness, two colors and texture of each pixel: h w 4, float32."""
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    light = lab[..., 0]
-    average, square = (cv2.blur(x, (5, 5)) for x in (light, light * light))
-    texture = np.sqrt(np.maximum(0, square - average * average))
-    return np.dstack([lab, texture])
+    return np.dstack([lab, local_deviation(lab[..., 0], AROUND)])
 
 
 def _distance(a: Array, b: Array) -> float:

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from peanut.objects.tracks import likeness
-from peanut.test_set.histogram import BINS, histogram
+from peanut.test_set.histogram import MeanHistograms, histogram
+from peanut.test_set.overlap import overlap
 from peanut.test_set.view import View
 from peanut.vision.array import Array
 from peanut.vision.morphology import grow_mask
@@ -21,6 +22,8 @@ LIKE, NOISE = 1.25, 3.0
 """A factor, and grey levels, up to which two matches are as good as each other."""
 SMALL = 0.5
 """Share of an object's largest area below which nothing is judged: it is about to be hidden, or comes back."""
+MARGIN = 0.5
+"""By how much two objects must agree better with each other's past than with their own, of 2 at most."""
 
 
 @attrs.define(eq=False)
@@ -102,10 +105,6 @@ def tolerant_j(a: Array | None, b: Array | None) -> float:
     return 1 - float(apart.sum() / (a | b).sum())
 
 
-MARGIN = 0.5
-"""By how much two objects must agree better with each other's past than with their own, of 2 at most."""
-
-
 @attrs.define(eq=False)
 class Identity:
     """Whether two objects change numbers: a view in which each goes on as the other did.
@@ -115,34 +114,29 @@ class Identity:
     one comes back from behind something under the number of the other.
     """
 
-    colors: dict[int, Array] = attrs.field(factory=dict)
-    """The mean histogram of each object so far."""
-    views: dict[int, int] = attrs.field(factory=dict)
+    colors: MeanHistograms = attrs.field(factory=MeanHistograms)
     changes: list[tuple[int, int, int]] = attrs.field(factory=list)
     """Frame, and the two numbers."""
 
     def see(self, view: View) -> None:
         here = {number: histogram(view.image, mask) for number, mask in view.masks.items()}
-        known = sorted(number for number in here if number in self.colors)
+        means = self.colors.means
+        known = sorted(number for number in here if number in means)
         for i, j in ((i, j) for i in known for j in known if i < j):
             if self._by_place(view, i, j) > MARGIN or self._by_color(here, i, j) > MARGIN:
                 self.changes.append((view.index, i, j))
-                self.colors[i], self.colors[j] = self.colors[j], self.colors[i]
-        for number, histogram_ in here.items():
-            count = self.views[number] = self.views.get(number, 0) + 1
-            before = self.colors.get(number, np.zeros(BINS**3))
-            self.colors[number] = before + (histogram_ - before) / count
+                means[i], means[j] = means[j], means[i]
+        for number, colors in here.items():
+            self.colors.add(number, colors)
 
     def _by_place(self, view: View, i: int, j: int) -> float:
         now, before = view.masks, view.carried
         if i not in before or j not in before:
             return 0.0
-        return _j(now[i], before[j]) + _j(now[j], before[i]) - _j(now[i], before[i]) - _j(now[j], before[j])
+        own = overlap(now[i], before[i]) + overlap(now[j], before[j])
+        return overlap(now[i], before[j]) + overlap(now[j], before[i]) - own
 
     def _by_color(self, here: dict[int, Array], i: int, j: int) -> float:
-        own = likeness(here[i], self.colors[i]) + likeness(here[j], self.colors[j])
-        return likeness(here[i], self.colors[j]) + likeness(here[j], self.colors[i]) - own
-
-
-def _j(a: Array, b: Array) -> float:
-    return float((a & b).sum() / max(1, (a | b).sum()))
+        means = self.colors.means
+        own = likeness(here[i], means[i]) + likeness(here[j], means[j])
+        return likeness(here[i], means[j]) + likeness(here[j], means[i]) - own

@@ -43,7 +43,8 @@ class Occlusion:
         area, parted = (np.array([seen.get(n, (0.0, 0.0))[k] for n in range(self.count)]) for k in (0, 1))
         expected = _least_on_both_sides(area)
         gone = (expected - area) / np.maximum(1, expected)
-        split = np.clip(parted - np.maximum(_least_so_far(parted), _least_so_far(parted[::-1])[::-1]), 0, 1)
+        so_far, from_here_on = np.minimum.accumulate(parted), np.minimum.accumulate(parted[::-1])[::-1]
+        split = np.clip(parted - np.maximum(so_far, from_here_on), 0, 1)
         return np.asarray(np.maximum(np.clip(2 * gone - 1, 0, 1), split))
 
 
@@ -52,10 +53,7 @@ def _least_on_both_sides(x: Array) -> Array:
     return np.asarray(np.minimum(np.maximum.accumulate(x), np.maximum.accumulate(x[::-1])[::-1]))
 
 
-def _least_so_far(x: Array) -> Array:
-    return np.minimum.accumulate(x)
-
-
 def _parted(mask: Array) -> float:
+    """How far a mask falls into parts: the area of the second over that of the first, 0 to 1."""
     areas = sorted((float(part.sum()) for part in components(mask)), reverse=True)
     return areas[1] / areas[0] if len(areas) > 1 else 0.0

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import attrs
-import numpy as np
 
 from peanut.objects.tracks import likeness
-from peanut.test_set.histogram import BINS, histogram
+from peanut.test_set.histogram import MeanHistograms, histogram
 from peanut.vision.array import Array
 
 SAME = 0.5
@@ -22,8 +21,7 @@ class Returning:
 
     same: dict[int, int] = attrs.field(factory=dict)
     """The number that each new number stands for."""
-    colors: dict[int, Array] = attrs.field(factory=dict)
-    views: dict[int, int] = attrs.field(factory=dict)
+    colors: MeanHistograms = attrs.field(factory=MeanHistograms)
 
     def renumbered(self, image: Array, masks: Mapping[int, Array]) -> dict[int, Array]:
         """The masks of a view by the numbers that their objects had first; image: h w 3, uint8."""
@@ -36,13 +34,11 @@ class Returning:
         for number, mask in masks.items():
             first = self.same[number]
             out[first] = mask | out[first] if first in out else mask
-            count = self.views[first] = self.views.get(first, 0) + 1
-            before = self.colors.get(first, np.zeros(BINS**3))
-            self.colors[first] = before + (looks[number] - before) / count
+            self.colors.add(first, looks[number])
         return out
 
     def _known(self, look: Array, here: set[int], number: int) -> int:
         """The object that is gone and looks most like it, or the number itself."""
-        gone = {likeness(look, colors): first for first, colors in self.colors.items() if first not in here}
+        gone = {likeness(look, colors): first for first, colors in self.colors.means.items() if first not in here}
         best = max(gone, default=0.0)
         return gone[best] if best >= SAME else number

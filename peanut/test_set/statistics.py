@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Mapping
 
 import attrs
-import cv2
 import numpy as np
 
 from peanut.data.clip import Clip
 from peanut.errors import UsageError
+from peanut.test_set.contrast import local_deviation
 from peanut.test_set.measure import median
 from peanut.test_set.motion import CameraMotion, ObjectMotion
 from peanut.test_set.view import View, length_of, views
 from peanut.video.info import info
-from peanut.vision.array import Array
 
 
 @attrs.frozen
@@ -131,16 +130,9 @@ class _Tally:
         self.objects.append(len(view.masks))
         for number, mask in view.masks.items():
             self.sizes.setdefault(number, []).append(float(mask.mean()))
-        self.texture.append(float(np.median(_contrast(view.grey))))
+        self.texture.append(float(np.median(local_deviation(view.grey.astype(np.float32), AROUND))))
         self.camera.see(view)
         self.moving.see(view)
-
-
-def _contrast(grey: Array) -> Array:
-    """The deviation of the grey levels around each pixel: h w."""
-    x = grey.astype(np.float32)
-    average, square = (cv2.blur(part, (AROUND, AROUND)) for part in (x, x * x))
-    return np.sqrt(np.maximum(0, square - average * average))
 
 
 def _rate(clip: Clip) -> list[float]:

@@ -1,0 +1,12 @@
+"""How much an image changes from pixel to pixel."""
+
+import cv2
+import numpy as np
+
+from peanut.vision.array import Array
+
+
+def local_deviation(x: Array, side: int) -> Array:
+    """The standard deviation of the levels in the square of `side` pixels around each: h w, float32 as x is."""
+    mean, square = (cv2.blur(levels, (side, side)) for levels in (x, x * x))
+    return np.asarray(np.sqrt(np.maximum(0, square - mean * mean)))
