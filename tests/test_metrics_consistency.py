@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peanut import UsageError
-from peanut.metrics import Flicker, Motion, Motions, Stc, WarpingError, flicker, motion, stc, warping_error
+from peanut.metrics import Flicker, Flows, NeighborFlows, Stc, WarpingError, flicker, flows_between, stc, warping_error
 from peanut.ops.flow_consistency import visible
 from peanut.ops.warp import warp
 from peanut.vision.optical_flow import dense_flow, grid, sample
@@ -36,7 +36,7 @@ def sliding(seed, length, right=2, down=1):
 
 def shift(right, down):
     flow = torch.tensor([right, down], dtype=torch.float32).view(2, 1, 1).expand(2, H, W)
-    return Motion(flow, -flow)
+    return Flows(flow, -flow)
 
 
 def drawn(seed, *shape):
@@ -87,7 +87,7 @@ def test_clips_are_measured_as_the_formulas_say(seed, distance):
     truth, result = sliding(seed, 5), drawn(seed, 5, 3, H, W)
     squared, absolute = [], []
     for t in range(distance, 5):
-        moved = motion(truth[t - distance], truth[t])
+        moved = flows_between(truth[t - distance], truth[t])
         a, b = result[t - distance].float() / 255, result[t].float() / 255
         seen = visible(moved.to_previous[None], moved.to_next[None])[0, 0]
         absolute.append((b - warp(a[None], moved.to_previous[None])[0]).abs()[:, seen].mean())
@@ -118,12 +118,12 @@ def test_flicker_is_the_change_along_the_truths_flow_over_the_truths_own(seed):
 
 def test_frame_by_frame_is_the_whole_and_holds_a_frame():
     truth, result, masks = sliding(1, 6), drawn(1, 6, 3, H, W), masks_of(1, 6)
-    motions, measures = Motions(), (WarpingError(), Stc(), Flicker())
+    flows, measures = NeighborFlows(), (WarpingError(), Stc(), Flicker())
     alive = weakref.WeakSet()
     for t in range(6):
         frame, true = result[t].clone(), truth[t].clone()
         alive.update((frame, true))
-        moved = motions.add(true)
+        moved = flows.add(true)
         for measure in measures[:2]:
             measure.add(frame, moved)
         measures[2].add(frame, true, masks[t], moved)
@@ -136,9 +136,9 @@ def test_frame_by_frame_is_the_whole_and_holds_a_frame():
 
 def test_no_pair_spans_a_cut():
     first, second = sliding(0, 3), sliding(1, 3)
-    motions, measure, both = Motions(), WarpingError(), []
+    flows, measure, both = NeighborFlows(), WarpingError(), []
     for t, frame in enumerate(torch.cat([first, second])):
-        measure.add(frame, motions.add(frame, cut=t == 3))
+        measure.add(frame, flows.add(frame, cut=t == 3))
     both = [float(warping_error(clip, clip)) for clip in (first, second)]
     assert measure.value["e_warp"] == pytest.approx(np.mean(both))
 

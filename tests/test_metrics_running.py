@@ -12,7 +12,7 @@ from peanut.metrics import (
     Flicker,
     Lpips,
     Mean,
-    Motions,
+    NeighborFlows,
     Niqe,
     Psnr,
     Segmentation,
@@ -72,11 +72,11 @@ MEASURES = {
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_longer_clip_is_held_in_no_more_memory(name, one_thread):
     build, add = MEASURES[name]
-    measure, motions, after = build(), Motions(), []
+    measure, flows, after = build(), NeighborFlows(), []
     for number, image in enumerate(clip(9)):
-        add(measure, image, motions.add(image))
+        add(measure, image, flows.add(image))
         if number >= 3:
-            after.append((*held(measure), *held(motions)))
+            after.append((*held(measure), *held(flows)))
     assert len(set(after)) == 1
     assert all(np.isfinite(figure) for figure in measure.value.values())
 

@@ -12,7 +12,7 @@ import peanut
 from peanut.errors import UsageError, pick
 from peanut.evaluation.meters import LEAST, refuse_other_size
 from peanut.frame import Frame
-from peanut.metrics import Flicker, Lpips, Motions, Psnr, Segmentation, Ssim, Stc, WarpingError
+from peanut.metrics import Flicker, Lpips, NeighborFlows, Psnr, Segmentation, Ssim, Stc, WarpingError
 from peanut.pipeline import Pipeline
 from peanut.weights.store import here
 
@@ -52,7 +52,7 @@ def measure(
 
     result, truth, masks: what `read` takes, or pipelines; `masks` is white, or has masks, where something was erased.
     of: "images" gives PSNR (with masks also in the hole, in a ring of 8 pixels around it, and outside), SSIM by both
-        windows, and E_warp, STC and, with masks, flicker along the truth's motion. "masks" takes both videos as masks,
+        windows, and E_warp, STC and, with masks, flicker along the truth's flow. "masks" takes both videos as masks,
         white = masked, and gives J, F and J&F.
     perceptual: True measures LPIPS (AlexNet), whose published weights are fetched then; None does so if they are here.
 
@@ -93,18 +93,18 @@ class _Images:
 
     def __init__(self) -> None:
         self._psnr, self._gaussian, self._uniform = Psnr(), Ssim("gaussian-11"), Ssim("uniform-65")
-        self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
+        self._flows, self._warp, self._stc, self._flicker = NeighborFlows(), WarpingError(), Stc(), Flicker()
 
     def add(self, result: Tensor, truth: Tensor, mask: Tensor | None) -> None:
-        motion = self._motions.add(truth)
+        flows = self._flows.add(truth)
         self._psnr.add(result, truth, mask)
         self._gaussian.add(result, truth)
         if min(truth.shape[-2:]) >= LEAST:
             self._uniform.add(result, truth)
-        self._warp.add(result, motion)
-        self._stc.add(result, motion)
+        self._warp.add(result, flows)
+        self._stc.add(result, flows)
         if mask is not None:
-            self._flicker.add(result, truth, mask, motion)
+            self._flicker.add(result, truth, mask, flows)
 
     @property
     def value(self) -> dict[str, float]:

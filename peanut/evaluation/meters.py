@@ -9,7 +9,7 @@ from peanut.evaluation.holes import grown
 from peanut.evaluation.task import Expected, Figure, Meter
 from peanut.evaluation.vfid import TwoClips
 from peanut.frame import Frame
-from peanut.metrics import Flicker, Motions, Psnr, Segmentation, Ssim, Stc, Vfid, WarpingError, luma
+from peanut.metrics import Flicker, NeighborFlows, Psnr, Segmentation, Ssim, Stc, Vfid, WarpingError, luma
 
 FOUND = (Figure("j_and_f", "J&F", 3), Figure("j", "J", 3), Figure("f", "F", 3))
 ERASED = (
@@ -47,25 +47,25 @@ class FoundMeter(Meter):
 
 
 class ErasedMeter(Meter):
-    """PSNR by region, SSIM with the window of 65, and E_warp, STC and flicker along the motion of the truth."""
+    """PSNR by region, SSIM with the window of 65, and E_warp, STC and flicker along the flow of the truth."""
 
     def __init__(self, judge: Vfid | None = None) -> None:
         self._clips = None if judge is None else TwoClips(judge)
         self._psnr, self._ssim = Psnr(), Ssim(window="uniform-65")
-        self._motions, self._warp, self._stc, self._flicker = Motions(), WarpingError(), Stc(), Flicker()
+        self._flows, self._warp, self._stc, self._flicker = NeighborFlows(), WarpingError(), Stc(), Flicker()
 
     def add(self, result: Frame, expected: Expected) -> None:
         true, mask = expected.image, expected.mask
         if true is None or mask is None:
             return
         refuse_other_size(result, true.shape[-2:])
-        motion = self._motions.add(true)
+        flows = self._flows.add(true)
         self._psnr.add(result.image, true, mask)
         if min(true.shape[-2:]) >= LEAST:
             self._ssim.add(result.image, true)
-        self._warp.add(result.image, motion)
-        self._stc.add(result.image, motion)
-        self._flicker.add(result.image, true, mask, motion)
+        self._warp.add(result.image, flows)
+        self._stc.add(result.image, flows)
+        self._flicker.add(result.image, true, mask, flows)
         if self._clips is not None:
             self._clips.add(result.image, true)
 

@@ -8,11 +8,11 @@ from peanut.metrics.consistency import stc as stc
 from peanut.metrics.consistency import warping_error as warping_error
 from peanut.metrics.endpoint_error import EndpointError as EndpointError
 from peanut.metrics.endpoint_error import endpoint_error as endpoint_error
+from peanut.metrics.flows import Flows as Flows
+from peanut.metrics.flows import NeighborFlows as NeighborFlows
+from peanut.metrics.flows import flows_between as flows_between
 from peanut.metrics.lpips import Lpips as Lpips
 from peanut.metrics.lpips import lpips as lpips
-from peanut.metrics.motion import Motion as Motion
-from peanut.metrics.motion import Motions as Motions
-from peanut.metrics.motion import motion as motion
 from peanut.metrics.niqe import Natural as Natural
 from peanut.metrics.niqe import Niqe as Niqe
 from peanut.metrics.niqe import niqe as niqe
@@ -22,7 +22,6 @@ from peanut.metrics.psnr import luma as luma
 from peanut.metrics.psnr import psnr as psnr
 from peanut.metrics.psnr import regions as regions
 from peanut.metrics.running import Mean as Mean
-from peanut.metrics.running import Measure as Measure
 from peanut.metrics.segmentation import Segmentation as Segmentation
 from peanut.metrics.segmentation import boundary as boundary
 from peanut.metrics.segmentation import j_and_f as j_and_f

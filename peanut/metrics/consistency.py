@@ -1,4 +1,4 @@
-"""How far a video holds together in time: along the motion that the truth has."""
+"""How far a video holds together in time: along the flow of the truth."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from peanut.flow.dis import DIS
 from peanut.flow.estimator import FlowEstimator, interleaved
+from peanut.metrics.flows import Flows, as_bytes, difference, flows_between, mean_within
 from peanut.metrics.images import array, check_clips, check_images, fitting, levels
-from peanut.metrics.motion import Motion, as_bytes, difference, mean_within, motion
 from peanut.metrics.running import Mean
 from peanut.validators import at_least, one_of
 from peanut.vision.array import Array
@@ -37,8 +37,8 @@ def warping_error(
     """
     check_clips("warping_error", result, truth)
     measure = WarpingError(norm)
-    for image, moved in zip(result, _motions(truth, 1, estimator), strict=True):
-        measure.add(image, moved)
+    for image, flows in zip(result, _flows(truth, 1, estimator), strict=True):
+        measure.add(image, flows)
     return torch.tensor(measure.value["e_warp"], dtype=torch.float64)
 
 
@@ -51,13 +51,13 @@ def stc(result: Tensor, truth: Tensor, distance: int = 1, estimator: FlowEstimat
     """
     check_clips("stc", result, truth)
     measure = Stc(distance)
-    for image, moved in zip(result, _motions(truth, distance, estimator), strict=True):
-        measure.add(image, moved)
+    for image, flows in zip(result, _flows(truth, distance, estimator), strict=True):
+        measure.add(image, flows)
     return torch.tensor(measure.value["stc"], dtype=torch.float64)
 
 
 def flicker(result: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
-    """How much the hole changes along the truth's motion, over how much the truth does: 1 is best, above it flickers.
+    """How much the hole changes along the truth's flow, over how much the truth does: 1 is best, above it flickers.
 
     Mean over the frames with a hole of the mean absolute difference, inside the hole, between the frame and the next
     one looked up along the truth's own flow (DIS, medium), for the result, divided by the same for the truth.
@@ -69,7 +69,7 @@ def flicker(result: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
     masks = fitting("flicker", masks, torch.Size((*truth.shape[:1], *truth.shape[2:])))
     for t, (image, true, mask) in enumerate(zip(result, truth, masks, strict=True)):
         flow = estimator(as_bytes(truth[t - 1]), as_bytes(true)) if t and masks[t - 1].any() else None
-        measure.add(image, true, mask, None if flow is None else Motion(flow, -flow))
+        measure.add(image, true, mask, None if flow is None else Flows(flow, -flow))  # the way back is not asked
     return torch.tensor(measure.value["flicker"], dtype=torch.float64)
 
 
@@ -81,11 +81,11 @@ class WarpingError:
     _last: Tensor | None = attrs.field(default=None, init=False)
     _mean: Mean = attrs.field(factory=Mean, init=False)
 
-    def add(self, image: Tensor, motion: Motion | None) -> None:
-        """One frame, 3 h w, and the motion from the one before to it; None: no pair (the first frame, a cut)."""
+    def add(self, image: Tensor, flows: Flows | None) -> None:
+        """One frame, 3 h w, and the flows between the one before and it; None: no pair (the first frame, a cut)."""
         check_images("WarpingError", image)
-        if motion is not None and self._last is not None:
-            apart, seen = difference(self._last, image, motion.to_next, motion.to_previous)
+        if flows is not None and self._last is not None:
+            apart, seen = difference(self._last, image, flows.to_next, flows.to_previous)
             self._mean.add(mean_within(apart * apart if self.norm == "squared" else apart.abs(), seen))
         self._last = image
 
@@ -103,15 +103,15 @@ class Stc:
     _last: deque[Tensor] = attrs.field(factory=deque, init=False)
     _mean: Mean = attrs.field(factory=Mean, init=False)
 
-    def add(self, image: Tensor, motion: Motion | None) -> None:
-        """One frame, 3 h w, and the motion from the one `distance` frames before to it; None: no pair."""
+    def add(self, image: Tensor, flows: Flows | None) -> None:
+        """One frame, 3 h w, and the flows between the one `distance` frames before and it; None: no pair."""
         check_images("Stc", image)
         self._last.append(image)
         if len(self._last) <= self.distance:
             return
         before = self._last.popleft()
-        if motion is not None:
-            apart, seen = difference(image, before, motion.to_previous, motion.to_next)
+        if flows is not None:
+            apart, seen = difference(image, before, flows.to_previous, flows.to_next)
             self._mean.add(mean_within(apart.abs(), seen))
 
     @property
@@ -127,23 +127,23 @@ class Flicker:
     _last: tuple[Array, Array, Array] | None = attrs.field(default=None, init=False)
     _changes: tuple[Mean, Mean] = attrs.field(factory=lambda: (Mean(), Mean()), init=False)
 
-    def add(self, result: Tensor, truth: Tensor, mask: Tensor, motion: Motion | None) -> None:
-        """One frame, 3 h w each, its mask, h w, and the motion from the one before to it; None: no pair."""
+    def add(self, result: Tensor, truth: Tensor, mask: Tensor, flows: Flows | None) -> None:
+        """One frame, 3 h w each, its mask, h w, and the flows between the one before and it; None: no pair."""
         check_images("Flicker", result, truth, color=True)
         mask = fitting("Flicker", mask, truth.shape[-2:])
         images = [
             interleaved(image.cpu() if image.dtype == torch.uint8 else levels(image).cpu()) for image in (result, truth)
         ]
-        if motion is not None and self._last is not None and self._last[2].any():
-            self._compare(images, self._last, motion)
+        if flows is not None and self._last is not None and self._last[2].any():
+            self._compare(images, self._last, flows)
         self._last = images[0], images[1], array(mask).view(np.uint8)
 
-    def _compare(self, images: list[Array], last: tuple[Array, Array, Array], motion: Motion) -> None:
-        """In the box of the hole: with the frame before, as the motion goes."""
+    def _compare(self, images: list[Array], last: tuple[Array, Array, Array], flows: Flows) -> None:
+        """In the box of the hole: with the frame before, looked up along the flow."""
         *before, mask = last
         x, y, w, h = cv2.boundingRect(mask)
         box = slice(y, y + h), slice(x, x + w)
-        at = grid(*box) + array(motion.to_next[:, *box].permute(1, 2, 0))
+        at = grid(*box) + array(flows.to_next[:, *box].permute(1, 2, 0))
         for mean, image, old in zip(self._changes, images, before, strict=True):
             change = cv2.mean(cv2.absdiff(sample(image, at), old[box]), mask[box])  # by channel
             mean.add(sum(change[:3]) / 3)
@@ -155,6 +155,6 @@ class Flicker:
         return {"flicker": ours / max(own, 1e-6)}
 
 
-def _motions(truth: Tensor, distance: int, estimator: FlowEstimator | None) -> Iterable[Motion | None]:
+def _flows(truth: Tensor, distance: int, estimator: FlowEstimator | None) -> Iterable[Flows | None]:
     for t, frame in enumerate(truth):
-        yield None if t < distance else motion(truth[t - distance], frame, estimator)
+        yield None if t < distance else flows_between(truth[t - distance], frame, estimator)

@@ -1,20 +1,9 @@
-"""Measures that take one frame after the other and hold a few numbers, whatever the length of the clip."""
+"""A mean of numbers that come one by one, of which it holds two."""
 
 import math
-from typing import Any, Protocol
 
 import attrs
 from torch import Tensor
-
-
-class Measure(Protocol):
-    """What all measures of a clip share: frames go in by `add`, the figures so far stand in `value`."""
-
-    def add(self, *frame: Any) -> None: ...
-
-    @property
-    def value(self) -> dict[str, float]:
-        """The figures by name, over all frames so far; nan where there was nothing to measure."""
 
 
 @attrs.define

@@ -12,7 +12,7 @@ REACH, STEPS, DIRECTIONS = 0.45, 9, 12
 """How far the outline is moved, in sides of a square as large as the mask; in so many steps, and so many ways."""
 BESIDE = (1.5, 2.5, 3.5)
 """Pixels on either side of the outline of which means are compared."""
-COLORS, MOTION = 40.0, 2.0
+COLORS, FLOW = 40.0, 2.0
 """Differences from which on an edge is as sharp as can be: of colors (CIE L*a*b*), and of the flow in pixels."""
 FAR = max(BESIDE)
 KNOWN = 0.4
@@ -106,11 +106,11 @@ def _across(view: View, points: Array, normals: Array) -> Array:
     Not a number where most of an outline lies outside the image.
     """
     known = within(points + FAR * normals, view.size) & within(points - FAR * normals, view.size)
-    colors, motion = (
+    colors, flow = (
         np.linalg.norm(_beside(x, points, -normals) - _beside(x, points, normals), axis=-1)
-        for x in (view.colors, view.motion)
+        for x in (view.colors, view.residual_flow)
     )
-    total = (((colors / COLORS).clip(max=1) + (motion / MOTION).clip(max=1)) * known).sum(axis=1)
+    total = (((colors / COLORS).clip(max=1) + (flow / FLOW).clip(max=1)) * known).sum(axis=1)
     return np.where(known.mean(axis=1) < KNOWN, np.nan, total / np.maximum(1, known.sum(axis=1)))
 
 

@@ -14,7 +14,7 @@ FAST = 0.01
 class CameraMotion:
     """How fast the camera moves: x / (x + 0.01), x the median over the views of the mean length of the camera's flow.
 
-    The camera's flow is a homography fitted robustly to corners beside the masks (`View.camera`), its length is in
+    The camera's flow is a homography fitted robustly to corners beside the masks (`View.camera_flow`), its length is in
     diagonals of the image per frame; 0 is a camera that stands still.
     """
 
@@ -23,7 +23,7 @@ class CameraMotion:
 
     def see(self, view: View) -> None:
         if view.frames_since:
-            length = np.linalg.norm(view.camera, axis=2).mean()
+            length = np.linalg.norm(view.camera_flow, axis=2).mean()
             self.speeds.append(float(length) / view.diagonal / view.frames_since)
 
     @property
@@ -54,7 +54,7 @@ class ObjectMotion:
             return
         self.count += 1
         for number, mask in view.masks.items():
-            length = float(np.linalg.norm(np.median(view.motion[mask], axis=0)))
+            length = float(np.linalg.norm(np.median(view.residual_flow[mask], axis=0)))
             self.speeds.setdefault(number, []).append(length / view.diagonal / view.frames_since)
 
     @property

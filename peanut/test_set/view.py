@@ -74,7 +74,7 @@ class View:
         return dense_flow(self.grey, self.before.grey)
 
     @cached_property
-    def camera(self) -> Array:
+    def camera_flow(self) -> Array:
         """The part of the flow that the camera explains: h w 2; a homography, fitted to corners beside the masks."""
         if self.before is None:
             return np.zeros((*self.size, 2), np.float32)
@@ -97,9 +97,9 @@ class View:
         return np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8))
 
     @cached_property
-    def motion(self) -> Array:
-        """The flow against the camera's: h w 2, pixels of the view."""
-        return self.flow - self.camera
+    def residual_flow(self) -> Array:
+        """What is left of the flow without the camera's: h w 2, pixels of the view."""
+        return self.flow - self.camera_flow
 
     def surround(self, mask: Array) -> Array:
         """What lies around a mask and in no other: h w, bool; as wide as a third of the side of a square as large."""

@@ -1,4 +1,4 @@
-"""How things move between two frames: computed once, for every measure of consistency in time."""
+"""The flows between two frames: computed once, for every measure of consistency in time."""
 
 import attrs
 import torch
@@ -13,8 +13,8 @@ from peanut.ops.warp import warp
 
 
 @attrs.frozen(eq=False)
-class Motion:
-    """The flows between a frame and a later one, usually the next."""
+class Flows:
+    """The flows between a frame and a later one, usually the next: both ways."""
 
     to_next: Tensor
     """2 h w, float, in pixels: where the frame's pixels are found in the later one."""
@@ -22,21 +22,21 @@ class Motion:
     """2 h w, from the later frame back to this one."""
 
 
-def motion(frame: Tensor, later: Tensor, estimator: FlowEstimator | None = None) -> Motion:
-    """Measure the motion from a frame to a later one, and back.
+def flows_between(frame: Tensor, later: Tensor, estimator: FlowEstimator | None = None) -> Flows:
+    """Measure the flow from a frame to a later one, and back.
 
     frame, later: 3 h w, RGB, uint8 or floating (0 to 1): of the truth, or of the video as it was, never of what is
     measured. estimator: `DIS("ultrafast")` by default. Raises UsageError for images that do not fit each other.
     """
-    check_images("motion", frame, later, color=True)
+    check_images("flows_between", frame, later, color=True)
     estimator = DIS("ultrafast") if estimator is None else estimator
     first, second = as_bytes(frame), as_bytes(later)
-    return Motion(estimator(first, second), estimator(second, first))
+    return Flows(estimator(first, second), estimator(second, first))
 
 
 @attrs.define
-class Motions:
-    """The motion from each frame of a stream to the next: for measures that are added to frame by frame.
+class NeighborFlows:
+    """The flows between each frame of a stream and the next: for measures that are added to frame by frame.
 
     estimator: `DIS("ultrafast")` by default. Holds: one frame.
     """
@@ -44,10 +44,13 @@ class Motions:
     estimator: FlowEstimator = attrs.field(factory=lambda: DIS("ultrafast"))
     _last: Tensor | None = attrs.field(default=None, init=False)
 
-    def add(self, frame: Tensor, *, cut: bool = False) -> Motion | None:
-        """From the frame before to this one (3 h w, as `motion` takes it); None for the first, and after a cut."""
+    def add(self, frame: Tensor, *, cut: bool = False) -> Flows | None:
+        """Those between the frame before and this one, 3 h w; None for the first and after a cut.
+
+        Raises UsageError as `flows_between` does.
+        """
         last, self._last = self._last, frame
-        return None if last is None or cut else motion(last, frame, self.estimator)
+        return None if last is None or cut else flows_between(last, frame, self.estimator)
 
 
 def as_bytes(image: Tensor) -> Tensor:
