@@ -18,8 +18,8 @@ import numpy as np
 
 import peanut
 from benchmarks.composites import load
+from benchmarks.erasers import staged
 from peanut.data import Folder
-from peanut.vision.array import Array
 
 ALLOWED = 1e-3
 """dB."""
@@ -37,12 +37,6 @@ def mean_color(frames: Iterator[peanut.Frame]) -> Iterator[peanut.Frame]:
         yield frame.with_image(image)
 
 
-def erased(stage: peanut.Stage, frames: Array, masks: Array) -> Array:
-    pairs = enumerate(zip(frames, masks, strict=True))
-    stream = (peanut.Frame.from_numpy(image, index=n, mask=mask) for n, (image, mask) in pairs)
-    return np.stack([frame.numpy() for frame in stream | peanut.Pipeline(stages=(stage,))])
-
-
 def main(path: str, bikes: str, wanted: list[str]) -> int:
     maker = load(path)
     stages = {"flow": peanut.FlowEraser(preset="fast"), "mean_color": mean_color()}
@@ -54,7 +48,7 @@ def main(path: str, bikes: str, wanted: list[str]) -> int:
             found = peanut.evaluate(stages, Folder(f"{folder}/set"), f"{folder}/{name}", only=[name], progress=False)
             for row, stage in stages.items():
                 ours = found.means[row]["psnr_hole"]
-                theirs = maker.score(erased(stage, *made[:2]), *made[1:])["psnr"]
+                theirs = maker.score(staged(stage, *made[:2]), *made[1:])["psnr"]
                 apart.append(abs(ours - theirs))
                 print(f"{name:24} {row:12} {ours:9.4f} {theirs:9.4f}", flush=True)
     print(f"largest difference: {max(apart):.6f} dB")

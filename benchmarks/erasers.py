@@ -38,7 +38,7 @@ import peanut
 from benchmarks.composites import load
 from benchmarks.hand_joined import hand_joined
 from benchmarks.measures import Array, flicker, light, psnr, seam, structure_of_clip
-from peanut.weights import here
+from benchmarks.results import missing
 
 Eraser = Callable[[Array, Array], Array]
 OWN: dict[str, Callable[[], Any]] = {
@@ -53,7 +53,6 @@ OWN: dict[str, Callable[[], Any]] = {
     "big-lama-every-5": partial(peanut.PerFrame, "big-lama", every=5),
     "nof": peanut.NOFEraser,
 }
-NEEDS = {"big-lama": "big-lama", "big-lama-every-5": "big-lama", "nof": "e2fgvi-hq"}
 COLUMNS = {
     "psnr": ("PSNR", "{:.1f}"),
     "structure": ("structure", "{:.2f}"),
@@ -78,10 +77,11 @@ def eraser_of(name: str) -> Eraser:
         raise SystemExit(f"There is no eraser {name!r}: {', '.join(OWN)}, or MODULE:ATTRIBUTE.")
     if isinstance(made, type) and issubclass(made, peanut.Stage):
         made = made()
-    return partial(_staged, made) if isinstance(made, peanut.Stage) else made
+    return partial(staged, made) if isinstance(made, peanut.Stage) else made
 
 
-def _staged(stage: peanut.Stage, images: Array, masks: Array) -> Array:
+def staged(stage: peanut.Stage, images: Array, masks: Array) -> Array:
+    """What a stage makes of images, t h w 3, uint8, and masks, t h w, bool: like the images."""
     pairs = enumerate(zip(images, masks, strict=True))
     stream = (peanut.Frame.from_numpy(image, index=number, mask=mask) for number, (image, mask) in pairs)
     result = np.empty_like(images)
@@ -176,9 +176,7 @@ def main() -> None:
         return worker(given.erasers[0], given.worker, given.only)
     maker = load(given.maker)
     names = given.only or maker.names()
-    erasers = given.erasers or [
-        name for name in OWN if name != "flow-smooth" and (name not in NEEDS or here(NEEDS[name]))
-    ]
+    erasers = given.erasers or [name for name in OWN if name != "flow-smooth" and not missing(name)]
     with tempfile.TemporaryDirectory() as folder:
         make(maker, Path(folder), names)
         tables(erasers, Path(folder), names, given.each)

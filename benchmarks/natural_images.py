@@ -20,6 +20,7 @@ from PIL import Image
 from skimage import data
 from torch import Tensor
 
+from peanut.markdown import table
 from peanut.metrics import niqe
 from peanut.metrics.niqe import BLOCK, Natural, features, sharpness
 
@@ -73,11 +74,9 @@ def main() -> None:
     model = Natural(every.mean(axis=0), np.cov(every, rowvar=False))
     path = Path(sys.argv[2]) if len(sys.argv) > 2 else MODEL
     np.savez_compressed(path, mu_pris_param=model.mean, cov_pris_param=model.covariance)
-    print("| photograph | blocks | NIQE |\n| --- | --- | --- |")
-    for name, image in images.items():
-        print(f"| {name} | {len(blocks[name])} | {float(niqe(image, model)):.2f} |")
-    for name, image in of_cat().items():
-        print(f"| {name} | none | {float(niqe(image, model)):.2f} |")
+    seen = {name: str(len(of)) for name, of in blocks.items()}
+    rows = [[name, seen.get(name, "none"), f"{float(niqe(x, model)):.2f}"] for name, x in (images | of_cat()).items()]
+    print(table(["photograph", "blocks", "NIQE"], rows))
     print(f"\n{len(every)} blocks in all; the rank of their covariance is {np.linalg.matrix_rank(model.covariance)}")
 
 

@@ -9,7 +9,7 @@ stage are not on this machine, its row says so.
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+import peanut
 from benchmarks import composites
 from peanut.data import Folder, Manifest
 from peanut.errors import UsageError
@@ -46,21 +47,26 @@ SHOWN = ("phrase", "flow", "phrase | flow")
 """Pipelines whose worst are shown."""
 
 
-def pipeline(text: str) -> Callable[[Task], Any]:
+def missing(text: str) -> list[str]:
+    """The published weights that a pipeline by name needs and that are not on this machine."""
+    return [one for name in text.split(" | ") for one in NEEDS.get(name, ()) if not here(one)]
+
+
+def pipeline(text: str) -> Callable[[Task], peanut.Stage]:
     """A pipeline by name; without its weights it fails at once, and fetches nothing."""
-    needed = [one for name in text.split(" | ") for one in NEEDS.get(name, ())]
-    missing = [one for one in needed if not here(one)]
-    if not missing:
+    absent = missing(text)
+    if not absent:
         return NamedPipeline(text)
 
-    def lacks(task: Task) -> Any:
-        raise UsageError(f"the published weights ({', '.join(missing)}) are not on the machine that measured this.")
+    def lacks(task: Task) -> peanut.Stage:
+        raise UsageError(f"the published weights ({', '.join(absent)}) are not on the machine that measured this.")
 
     lacks.__name__ = f"{text} without weights"
     return lacks
 
 
 def own_set(folder: Path) -> Manifest:
+    """Our own test set, made once."""
     path = folder / "test-set" / "test-set.toml"
     return Manifest(path if path.exists() else make(path.parent))
 
@@ -103,11 +109,12 @@ def _kept(sheet: Path, name: str) -> str:
 
 
 def measured(folder: Path, name: str, texts: tuple[str, ...], **how: Any) -> Evaluation:
-    made: Mapping[str, Any] = {text: pipeline(text) for text in texts}
-    return evaluate(made, to=folder / name, **how)
+    """Pipelines by name, measured into a folder of theirs."""
+    return evaluate({text: pipeline(text) for text in texts}, to=folder / name, **how)
 
 
 def page(folder: Path) -> str:
+    """docs/results.md."""
     own, pasted = own_set(folder), composite_set(folder)
     grown = Erase(holes=Holes("own", GROW))
     finding = measured(folder, "finding", FINDERS, on=own, protocol=Find())
