@@ -122,7 +122,12 @@ def test_another_model_can_be_read_and_what_is_none_is_said(cat, tmp_path):
     assert float(niqe(cat, Natural.read(str(path)))) == float(niqe(cat))
     wrong = tmp_path / "wrong.npz"
     np.savez(wrong, mean=model.mean)
-    for name in (wrong, tmp_path / "missing.npz"):
+    small, torn, plain, empty = (tmp_path / name for name in ("small.npz", "torn.npz", "plain.npy", "empty.npz"))
+    np.savez(small, mu_pris_param=model.mean[:18], cov_pris_param=model.covariance)
+    torn.write_bytes(path.read_bytes()[:200])
+    np.save(plain, model.mean)
+    empty.touch()
+    for name in (wrong, small, torn, plain, empty, tmp_path / "missing.npz"):
         with pytest.raises(UsageError, match=r"is no model of natural images: a \.npz with mu_pris_param"):
             Natural.read(name)
     with pytest.raises(UsageError, match=r"^niqe: images must be at least 96 x 96, got \(95, 100\)\.$"):

@@ -13,6 +13,7 @@ from peanut.cli.job import FILE
 from peanut.cli.prompt import reader_of
 from peanut.data import Clip, open_dataset
 from peanut.errors import UsageError, pick
+from peanut.pipeline import FrameStage
 from peanut.test_set import tables
 from peanut.test_set.check import check as check_clip
 from peanut.test_set.choose import BY, nanodet
@@ -21,6 +22,7 @@ from peanut.test_set.plots import plots
 from peanut.test_set.sheet import before_after_sheet, frames_sheet, prompts_sheet, write_sheet
 from peanut.test_set.statistics import statistics as statistics_of
 
+DATASET = click.argument("name", metavar="DATASET", type=FILE)
 EVERY = click.option(
     "--every", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Look at every N-th frame only."
 )
@@ -42,7 +44,7 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.argument("name", metavar="DATASET", type=FILE)
+@DATASET
 @SPLIT
 @click.option(
     "--by",
@@ -65,7 +67,7 @@ def choose(name: str, split: str | None, by: str, detect: bool, every: int, as_j
 
 
 @dataset.command()
-@click.argument("name", metavar="DATASET", type=FILE)
+@DATASET
 @SPLIT
 @click.option(
     "--with",
@@ -109,7 +111,7 @@ def statistics(names: tuple[str, ...], titles: tuple[str, ...], plot: str | None
 
 
 @dataset.command()
-@click.argument("name", metavar="DATASET", type=FILE)
+@DATASET
 @click.option("-o", "--output", required=True, metavar="OUT", type=FILE, help="png, jpg or webp.")
 @SPLIT
 @click.option(
@@ -149,7 +151,7 @@ def _print(found: Any) -> None:
     click.echo(found if isinstance(found, str) else json.dumps(found, indent=1))
 
 
-def _finder(text: str) -> Any:
+def _finder(text: str) -> FrameStage:
     """The second finder that `--with` names."""
     kind, _, words = text.partition(":")
     make = pick("finder", kind, {"moving": _moving, "named": _named, "prompt": _prompt})
@@ -158,15 +160,16 @@ def _finder(text: str) -> Any:
     return make(words)
 
 
-def _moving(_: str) -> Any:
+def _moving(_: str) -> FrameStage:
     return peanut.MovingObjects(grow=0)
 
 
-def _named(words: str) -> Any:
+def _named(words: str) -> FrameStage:
     return peanut.Named(*(word.strip() for word in words.split(",")), grow=0)
 
 
-def _prompt(text: str) -> Any:
+def _prompt(text: str) -> FrameStage:
     chosen = reader_of(text, "auto", {"grow": 0, "shadows": False}, explain=False)
+    stage: FrameStage
     (stage,) = built(chosen, device=None, preset=None)
     return stage

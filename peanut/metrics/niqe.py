@@ -3,9 +3,8 @@
 import math
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import attrs
 import cv2
@@ -21,6 +20,8 @@ from peanut.vision.array import Array
 
 BLOCK = 96
 """Pixels per side of the blocks that are described; half of it at half the size."""
+FEATURES = 36
+"""Of a block, 18 at each of two sizes."""
 GRAY = (0.2989, 0.5870, 0.1140)
 """Of red, green and blue, as MATLAB's rgb2gray weighs them."""
 WINDOW = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
@@ -41,18 +42,16 @@ class Natural:
     """36 36, float64."""
 
     @classmethod
-    def read(cls, path: str | Path | Traversable) -> "Natural":
+    def read(cls, path: str | Path) -> "Natural":
         """From a .npz with mu_pris_param and cov_pris_param, as the source package of BasicSR has the published one.
 
         Raises UsageError for another file.
         """
         try:
-            with (
-                (Path(path) if isinstance(path, str) else path).open("rb") as file,
-                np.load(file, allow_pickle=False) as held,
-            ):
-                return cls(held["mu_pris_param"].reshape(-1), held["cov_pris_param"])
-        except (OSError, KeyError, ValueError) as error:
+            with np.load(path, allow_pickle=False) as held:
+                mean, covariance = held["mu_pris_param"].reshape(FEATURES), held["cov_pris_param"]
+                return cls(mean, covariance.reshape(FEATURES, FEATURES))
+        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise UsageError(
                 f"{path} is no model of natural images: a .npz with mu_pris_param and cov_pris_param is."
             ) from error
@@ -61,7 +60,7 @@ class Natural:
 @cache
 def own_model() -> Natural:
     """The one that comes with PEANUT, fitted by `benchmarks/natural_images.py`."""
-    return Natural.read(files("peanut.metrics").joinpath("niqe.npz"))
+    return Natural.read(Path(__file__).with_name("niqe.npz"))
 
 
 def niqe(image: Tensor, model: Natural | None = None) -> Tensor:
