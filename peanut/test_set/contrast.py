@@ -7,6 +7,6 @@ from peanut.vision.array import Array
 
 
 def local_deviation(x: Array, side: int) -> Array:
-    """The standard deviation of the levels in the square of `side` pixels around each: h w, float32 as x is."""
+    """The standard deviation in the square of `side` pixels around each pixel. x: h w, float32; returns the same."""
     mean, square = (cv2.blur(levels, (side, side)) for levels in (x, x * x))
     return np.asarray(np.sqrt(np.maximum(0, square - mean * mean)))
