@@ -3,6 +3,7 @@
 import logging
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +21,7 @@ from peanut.evaluation.tables import Evaluation
 from peanut.evaluation.task import Protocol, Task
 from peanut.frame import Frame
 from peanut.labels import label
-from peanut.pipeline import Pipeline, Stage
+from peanut.pipeline import Pipeline, Stage, _Unbuilt
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ def evaluate(
     protocol: one of `Find`, `Erase`, `Remove`, `Enlarge`, its name, or None: the published one of the dataset.
     only: names of clips; empty: all. overwrite: begin anew.
 
-    A pipeline that fails on a task gets no figure there; the tables say why, and how often. One frame after the other
-    is measured: memory does not grow with the length of a clip.
+    A pipeline that fails on a task gets no figure there; the tables say why, and how often; called again, it is tried
+    again. One frame after the other is measured: memory does not grow with the length of a clip.
     Returns the tables. Raises UsageError for a dataset that cannot be measured so, and for a folder with another
     evaluation in it.
     """
@@ -82,7 +83,7 @@ def _rows(
             for task in tasks:
                 bar.set_postfix_str(f"{name}: {task.name}")
                 result = results.get(name, task.name)
-                if result is None:
+                if result is None or result.error:
                     result = _measured(name, made, protocol, task, folder)
                     results.add(result)
                 rows[name].append((task, result))
@@ -104,18 +105,29 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
                     raise UsageError(f"instead of frame {expected.given.index} came {came}.")
                 meter.add(result, expected)
                 pictures.add(result, expected)
-    except (UsageError, StageError, ImportError, RuntimeError) as error:
-        log.warning("%s on %s: %s", name, task.name, error)
-        return Result(name, task.name, error=str(error).splitlines()[0], seconds=perf_counter() - start)
+    except Exception as error:  # of code of the user's, too: it must not cost the other pipelines their figures
+        said = _said(error)
+        log.warning("%s on %s: %s", name, task.name, said)
+        return Result(name, task.name, error=said, seconds=perf_counter() - start)
     pictures.write(folder / sheet_of(name, task), name, task.text)
     values = {figure: value for figure, value in meter.value.items() if not math.isnan(value)}
     return Result(name, task.name, values, features=meter.features, seconds=perf_counter() - start)
 
 
+def _said(error: Exception) -> str:
+    """An error in one line; what was not meant for the user begins with its kind."""
+    lines = str(error).splitlines()
+    if lines and isinstance(error, UsageError | StageError):
+        return lines[0]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def built(made: Made, task: Task) -> Stage:
-    """The stage for a task. Raises UsageError for what gives none."""
+    """The stage for a task; of a function with `@peanut.stage`, or a class, that without settings.
+
+    Raises UsageError for what gives none."""
     stage: Any = made
-    if isinstance(made, type):
+    if isinstance(made, type | _Unbuilt):
         stage = made()
     elif callable(made) and not isinstance(made, Stage):
         stage = made(task)
@@ -138,6 +150,9 @@ def _refuse_nothing(pipelines: Mapping[str, Made], on: Dataset, tasks: Sequence[
         raise UsageError("evaluate: there is no pipeline to measure.")
     if not tasks:
         raise UsageError(f"evaluate: {on.name} has no clip.")
+    twice = next((name for name, count in Counter(task.name for task in tasks).items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"evaluate: {on.name} has {twice!r} twice, and results are kept by name: give each its own.")
 
 
 def _clear(folder: Path) -> None:

@@ -20,10 +20,16 @@ def machine(pipelines: Iterable[Any] = ()) -> dict[str, Any]:
     return {
         "peanut": peanut.__version__,
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "weights": {name: _sha256(name) for made in pipelines for name in getattr(made, "weights", ())},
+        "weights": {name: _sha256(name) for made in pipelines for name in _weights(made)},
         "machine": f"{_processor()}, {torch.get_num_threads()} threads; {_accelerator()}",
         "python": platform.python_version(),
     }
+
+
+def _weights(made: Any) -> tuple[str, ...]:
+    """Those in the table that a pipeline says it uses; of a class nobody knows before it is built."""
+    told = getattr(made, "weights", ())
+    return tuple(name for name in told if name in entries()) if isinstance(told, tuple) else ()
 
 
 def _version(package: str) -> str | None:

@@ -106,8 +106,9 @@ def _imported(name: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
-        raise UsageError(f"{name}: the module {module} cannot be imported: {error}.") from error
-    except AttributeError as error:
-        raise UsageError(f"{name}: the module {module} has no {attribute}.") from error
+        imported = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # of a file of the user's
+        raise UsageError(f"{name}: the module {module} cannot be imported: {type(error).__name__}: {error}.") from error
+    if not hasattr(imported, attribute):
+        raise UsageError(f"{name}: the module {module} has no {attribute or 'name after the colon'}.")
+    return getattr(imported, attribute)

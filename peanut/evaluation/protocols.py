@@ -107,8 +107,9 @@ class Erase(Protocol):
     def expected(self, task: Task) -> Iterator[Expected]:
         own = self.holes.kind == "own"
         true = task.clip.true_frames(task.expression) if own else task.clip.frames
-        pairs = zip(self._holed(task), true, strict=True)
-        for frame, truth in islice(pairs, 0, None, self.every):
+        for frame, truth in islice(_beside(self._holed(task), true, task), 0, None, self.every):
+            if self.size is None:
+                _refuse_other_truth(frame, truth, task)
             yield Expected(frame, image=truth.resized(frame.size).image, mask=frame.mask)
 
     def meter(self, task: Task) -> Meter:
@@ -160,8 +161,9 @@ class Remove(Protocol):
         return islice(task.clip.frames, 0, None, self.every)
 
     def expected(self, task: Task) -> Iterator[Expected]:
-        pairs = zip(task.clip.masked(task.objects), task.clip.true_frames(task.expression), strict=True)
+        pairs = _beside(task.clip.masked(task.objects), task.clip.true_frames(task.expression), task)
         for frame, truth in islice(pairs, 0, None, self.every):
+            _refuse_other_truth(frame, truth, task)
             yield Expected(frame, image=truth.image, mask=frame.mask)
 
     def meter(self, task: Task) -> Meter:
@@ -199,7 +201,7 @@ class Enlarge(Protocol):
 
     def expected(self, task: Task) -> Iterator[Expected]:
         true = task.clip.frames if task.clip.truth is None else task.clip.true_frames()
-        for frame, truth in zip(self.given(task), true, strict=True):
+        for frame, truth in _beside(self.given(task), true, task):
             measured = not self.middle or frame.index == FOURTH
             image = _whole(truth, self.scale).image if task.clip.truth is None else truth.image
             yield Expected(frame, image=image if measured else None)
@@ -243,6 +245,25 @@ def _refuse_without_truth(task: Task) -> None:
         )
     if task.clip.annotations is None:
         raise UsageError(f"{task.name} has no masks, so nobody knows where its hole is.")
+
+
+def _beside(given: Iterable[Frame], true: Iterable[Frame], task: Task) -> Iterator[tuple[Frame, Frame]]:
+    """Each frame with its truth. Raises UsageError, at the end, where one of them has more."""
+    truths = iter(true)
+    count = 0
+    for count, frame in enumerate(given, 1):
+        truth = next(truths, None)
+        if truth is None:
+            raise UsageError(f"the truth of {task.name} ends after {count - 1} frames, the clip does not.")
+        yield frame, truth
+    if next(truths, None) is not None:
+        raise UsageError(f"the truth of {task.name} has more frames than the clip, which has {count}.")
+
+
+def _refuse_other_truth(frame: Frame, truth: Frame, task: Task) -> None:
+    if truth.size != frame.size:
+        (h, w), (height, width) = truth.size, frame.size
+        raise UsageError(f"the truth of {task.name} is {w}x{h} in frame {frame.index}, the clip {width}x{height}.")
 
 
 def reduced(frame: Frame, scale: int) -> Frame:

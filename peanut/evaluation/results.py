@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+import peanut
 from peanut.errors import UsageError
 
 
@@ -31,20 +32,25 @@ class Results:
         self.path = folder / "results.jsonl"
         self._done: dict[tuple[str, str], Result] = {}
         self._pipelines: dict[str, str] = about["pipelines"]
-        own = {"dataset": about["dataset"], "protocol": about["protocol"]}
-        if not self.path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+        own = {"dataset": about["dataset"], "protocol": about["protocol"], "peanut": peanut.__version__}
+        lines = self._begun(folder)
+        if not lines:
             self._append(own)
             return
-        head, *lines = self._lines()
-        if head != own:
+        head = lines.pop(0)
+        if head.get("peanut") not in (None, own["peanut"]) and "dataset" in head:
+            raise UsageError(
+                f"{folder} was measured by PEANUT {head['peanut']}, this is {own['peanut']}, and figures may differ:"
+                " choose another folder, or overwrite it."
+            )
+        if {**head, "peanut": own["peanut"]} != own:
             raise UsageError(
                 f"{folder} holds another evaluation ({head.get('protocol')} on {head.get('dataset')}): choose another"
                 " folder, or overwrite it."
             )
-        for line in lines:
-            if self._pipelines.get(line["pipeline"]) == line.pop("made"):
-                found = Result(**line)
+        for number, line in enumerate(lines, 2):
+            found = self._kept(number, line)
+            if found is not None:
                 self._done[found.pipeline, found.task] = found
 
     def get(self, pipeline: str, task: str) -> Result | None:
@@ -56,11 +62,38 @@ class Results:
         self._done[result.pipeline, result.task] = result
         self._append({**attrs.asdict(result), "made": self._pipelines[result.pipeline]})
 
+    def _kept(self, number: int, line: dict[str, Any]) -> Result | None:
+        """What a line keeps; None if its pipeline is not asked for, or was another."""
+        try:
+            made = line.pop("made")
+            found = Result(**line)
+        except (KeyError, TypeError) as error:
+            raise self._damaged(number) from error
+        return found if self._pipelines.get(found.pipeline) == made else None
+
+    def _damaged(self, number: int) -> UsageError:
+        return UsageError(
+            f"line {number} of {self.path} is damaged: without it, only its task is measured again; or overwrite all."
+        )
+
     def _append(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageError(
+                f"{self.path} cannot be written: {error.strerror}. What is in it is kept: say the same again."
+            ) from error
+
+    def _begun(self, folder: Path) -> list[dict[str, Any]]:
+        """The lines that are there; none in a new folder."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return self._lines() if self.path.exists() else []
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be a folder of results: {error.strerror}.") from error
 
     def _lines(self) -> list[dict[str, Any]]:
         """The whole lines; one that was being written when the process died is cut off."""
@@ -69,7 +102,13 @@ class Results:
         if len(whole) < len(text):
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
+        return [self._parsed(number, line) for number, line in enumerate(whole.split(b"\n")[:-1], 1)]
+
+    def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            return [json.loads(line) for line in whole.splitlines()] or [{}]
+            found = json.loads(line)
         except ValueError as error:
-            raise UsageError(f"{self.path} is damaged; overwrite it, or choose another folder.") from error
+            raise self._damaged(number) from error
+        if not isinstance(found, dict):
+            raise self._damaged(number)
+        return found
