@@ -124,3 +124,11 @@ def test_what_does_not_fit_is_said(wrong, said):
     with pytest.raises(UsageError) as error:
         wrong()
     assert str(error.value) == said
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_images_that_are_no_numbers_are_refused(wrong):
+    image = torch.zeros(3, 8, 8)
+    image[0, 1, 1] = wrong
+    with pytest.raises(UsageError, match="images must be of numbers, got nan or infinity"):
+        Psnr().add(image, torch.zeros(3, 8, 8))

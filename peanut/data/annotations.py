@@ -13,7 +13,7 @@ from peanut.data.clip import Annotations, Masks
 from peanut.errors import UsageError
 from peanut.video.images import files
 from peanut.video.mask_numbers import numbers_in
-from peanut.video.mask_pictures import mask_picture
+from peanut.video.mask_pictures import FEW, mask_picture
 
 VOID = 255
 """The label of what is neither object nor background."""
@@ -40,9 +40,19 @@ class LabelPictures:
             return self.known
         return tuple(sorted(set().union(*(set(self.at(frame)) for frame in self.frames))))
 
+    @cached_property
+    def _largest(self) -> float:
+        """The largest value of all pictures: it tells how dark ones are meant. All are opened, one at a time."""
+        return max(float(mask_picture(file).values.max()) for file in self.files.values())
+
     def at(self, frame: int) -> Masks:
         picture = mask_picture(self.files[frame])
-        picture = picture.meant(float(picture.values.max())) if picture.is_dark else picture
+        picture = picture.meant(self._largest) if picture.is_dark else picture
+        if picture.is_dark and self._largest <= picture.white / 2:
+            raise UsageError(
+                f"{self.files[frame]}: its values, up to {self._largest:g}, are neither white nor numbers of objects,"
+                f" which go up to {FEW} in a grey picture: store numbers with a palette of colors."
+            )
         if not picture.has_objects:
             mask = picture.masked()
             return {1: torch.from_numpy(mask)} if mask.any() else {}

@@ -104,7 +104,7 @@ class Clip:
         unknown = set(wanted) - set(self.objects)
         if unknown:
             raise UsageError(f"the clip {self.name} has the objects {list(self.objects)}, not {sorted(unknown)}.")
-        source = _Masked(self.frames, annotations, wanted)
+        source = _Masked(self.name, self.frames, annotations, wanted)
         return Pipeline(source=source)
 
     def _of(self, path: str) -> Pipeline:
@@ -123,6 +123,9 @@ class _Range:
     start: int
     length: int | None
 
+    def __str__(self) -> str:
+        return str(self.frames)
+
     @property
     def reads(self) -> tuple[Any, ...]:
         return self.frames.reads
@@ -137,9 +140,13 @@ class _Range:
 
 @attrs.frozen
 class _Masked:
+    name: str
     frames: Pipeline
     annotations: Annotations
     objects: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.frames} with its masks"
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -152,6 +159,12 @@ class _Masked:
 
     def _with_masks(self, frame: Frame) -> Frame:
         masks = self.annotations.at(frame.index)
+        for mask in masks.values():
+            if tuple(mask.shape) != frame.size:
+                (h, w), (height, width) = mask.shape, frame.size
+                raise UsageError(
+                    f"the mask of frame {frame.index} of {self.name} is {w}x{h}, the frame {width}x{height}."
+                )
         union = torch.zeros(frame.size, dtype=torch.bool)
         for number in self.objects:
             mask = masks.get(number, torch.zeros_like(union))

@@ -7,7 +7,7 @@ import attrs
 
 from peanut.data.clip import Clip
 from peanut.data.dataset import Dataset
-from peanut.data.layout import folder, label_pictures, names
+from peanut.data.layout import label_pictures, names
 from peanut.errors import UsageError
 from peanut.video.patterns import SUFFIXES, VIDEOS
 
@@ -28,7 +28,10 @@ class Folder(Dataset):
         return Path(self.root).name
 
     def read_clips(self) -> Sequence[Clip]:
-        root = folder(self.root, of="a folder of clips")
+        root = Path(self.root)
+        if not root.is_dir():
+            what = "is a file" if root.exists() else "is not there"
+            raise UsageError(f"{root} {what}: a folder of clips, a manifest (.toml) or KIND:PATH is wanted.")
         if (root / "frames").is_dir():
             return [_clip(root)]
         found = [_clip(root / name) for name in names(root) if _has_clip(root / name)]

@@ -41,8 +41,14 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
+def only_picture(folder: Path) -> Path | None:
+    """The picture of a folder that has one alone. Raises UsageError for a folder without pictures."""
+    found = files(str(folder))
+    return found[0] if len(found) == 1 else None
+
+
 def label_pictures(frames: Path, masks: Path, known: tuple[int, ...] | None = None) -> LabelPictures | None:
-    """The masks of a folder of frames, matched by file number; None where there are none."""
+    """The masks of a folder of frames, or of a video, matched by file number; None where there are none."""
     if not masks.is_dir() or not any(masks.iterdir()):
         return None
-    return LabelPictures(by_file_number(files(str(frames)), masks), known)
+    return LabelPictures(by_file_number(files(str(frames)) if frames.is_dir() else None, masks), known)

@@ -101,6 +101,10 @@ def _entry(path: str | Path, number: int, table: Any) -> Entry:
     for key, value in table.items():
         pick(f"field of entry {name} in {path}", key, KINDS)
         wanted = {"object": "a number or a list of numbers", "range": "[first, last]"}.get(key, "a text")
+        if key in ("clip", "masks", "truth") and Path(str(value)).is_absolute():
+            raise UsageError(
+                f"{path}: entry {name}: {key} must be relative to the folder of the manifest, got {value!r}."
+            )
         if not _fits(key, value):
             raise UsageError(f"{path}: entry {name}: {key} must be {wanted}, got {value!r}.")
     needed = [field.name for field in attrs.fields(Entry) if field.default is attrs.NOTHING]

@@ -1,7 +1,7 @@
 """Referring video segmentation: sentences that mean objects of a clip."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -57,7 +57,8 @@ class Referring(Dataset):
 
     def _youtube_vos(self) -> list[Clip]:
         root, of = Path(self.root), self.name
-        videos = _videos(root / "meta_expressions" / self.split / "meta_expressions.json", of)
+        path = root / "meta_expressions" / self.split / "meta_expressions.json"
+        videos = _videos(path, of)
         images = folder(root, self.split, "JPEGImages", of=of)
         sparse = self.kind == "ref-youtube-vos"
         clips = []
@@ -67,11 +68,11 @@ class Referring(Dataset):
             said = [
                 Expression(
                     name=number,
-                    text=one["exp"],
-                    objects=(int(one["obj_id"]),) if "obj_id" in one else (),
+                    text=text,
+                    objects=objects,
                     annotator="" if sparse else f"annotator {place % ANNOTATORS + 1}",
                 )
-                for place, (number, one) in enumerate(_by_number(video["expressions"]))
+                for place, (number, text, objects) in enumerate(_said(path, name, video, "obj_id"))
             ]
             rate = Fraction(6) if sparse else Fraction(24)
             clips.append(self._clip(name, frames, rate, annotations, said))
@@ -98,11 +99,11 @@ class Referring(Dataset):
         clips = []
         for name, video in sorted(videos.items()):
             said = [
-                Expression(name=number, text=one["exp"], objects=tuple(map(int, one.get("anno_id", ()))))
-                for number, one in _by_number(video["expressions"])
+                Expression(name=number, text=text, objects=objects)
+                for number, text, objects in _said(root / "meta_expressions.json", name, video, "anno_id")
             ]
             meant = sorted({number for one in said for number in one.objects})
-            known = {number: masks[str(number)] for number in meant if str(number) in masks}
+            known = {number: masks[str(number)] for number in meant if isinstance(masks.get(str(number)), list)}
             annotations = RunLengths(known) if known else None
             clips.append(self._clip(name, folder(images, name, of=of), Fraction(6), annotations, said))
         return clips
@@ -123,9 +124,25 @@ class Referring(Dataset):
 def _videos(path: Path, of: str) -> Mapping[str, Any]:
     """The table of the videos. Raises UsageError where it is not as published."""
     videos = table(path, of).get("videos")
-    if not isinstance(videos, dict) or not all(isinstance(video.get("expressions"), dict) for video in videos.values()):
+    if not isinstance(videos, dict):
         raise UsageError(f"{path} does not list videos with their expressions.")
+    for name, video in videos.items():
+        if not isinstance(video, dict) or not isinstance(video.get("expressions"), dict):
+            raise UsageError(f"{path}: the video {name} has no table of expressions.")
     return videos
+
+
+def _said(path: Path, name: str, video: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Each sentence about a video: its number, its text, its objects (by `key`). Raises UsageError for what is none."""
+    for number, one in _by_number(video["expressions"]):
+        try:
+            objects = one.get(key, ())
+            several = objects if isinstance(objects, list | tuple) else (objects,)
+            yield number, str(one["exp"]), tuple(map(int, several))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(
+                f"{path}: expression {number} of {name} is no text (exp) with the numbers of its objects: {one!r}."
+            ) from error
 
 
 def _by_number(expressions: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -60,6 +60,9 @@ def _unfit(clip: Clip, entry: Entry) -> Iterator[str]:
     if annotations is None or not annotations.frames:
         yield "no frame has a mask."
         return
+    beyond = [number for number in annotations.frames if number >= len(sizes)]
+    if beyond:
+        yield f"there is a mask of frame {beyond[0]}, the last frame is {len(sizes) - 1}: masks count from 0."
     seen: set[int] = set()
     for number in (number for number in annotations.frames if number < len(sizes)):
         masks = annotations.at(number)

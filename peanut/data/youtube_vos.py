@@ -10,6 +10,7 @@ import attrs
 from peanut.data.clip import Clip
 from peanut.data.dataset import Dataset
 from peanut.data.layout import folder, label_pictures, names, table
+from peanut.errors import UsageError
 from peanut.validators import one_of
 
 
@@ -50,4 +51,7 @@ class YouTubeVOS(Dataset):
         if not path.exists():
             return {}
         videos = table(path, self.name).get("videos", {})
-        return {name: tuple(sorted(map(int, video["objects"]))) for name, video in videos.items() if "objects" in video}
+        try:
+            return {name: tuple(sorted(map(int, one["objects"]))) for name, one in videos.items() if "objects" in one}
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{path} does not list videos with numbers of objects.") from error

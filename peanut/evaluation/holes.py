@@ -1,7 +1,7 @@
 """Which pixels of a clip are to be erased, where the truth is known."""
 
 from collections.abc import Iterable, Iterator
-from itertools import cycle
+from itertools import count, cycle, repeat
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,17 @@ import cv2
 import torch
 from torch import Tensor
 
-from peanut.data.clip import Clip
+from peanut.data.annotations import LabelPictures
+from peanut.data.clip import Clip, Masks
 from peanut.data.dataset import Dataset
-from peanut.data.layout import label_pictures
+from peanut.data.layout import label_pictures, only_picture
 from peanut.data.shapes import blob
 from peanut.errors import UsageError
 from peanut.frame import Frame
 
 GREY = 127
 """What a hole shows where the clip itself is the truth: an eraser must not see it."""
+KINDS = ("own", "stationary", "objects")
 CROSSES = 4
 """How often the mask of an object is dilated with a 3x3 cross. Source: the published test protocol."""
 
@@ -37,6 +39,10 @@ class Holes:
     kind: str | Path = "own"
     grow: int | None = None
 
+    def __attrs_post_init__(self) -> None:
+        if self.kind not in KINDS and not Path(self.kind).is_dir():
+            raise UsageError(f"holes must be {', '.join(KINDS)} or a folder of masks, and {self.kind} is none of them.")
+
     @property
     def grown(self) -> int:
         return self.grow if self.grow is not None else CROSSES * (self.kind == "objects")
@@ -54,7 +60,7 @@ class Holes:
             return cycle([blob(next(iter(clip.frames)).size, clip.name)])
         if self.kind == "objects":
             return _endless(_Objects(_other(clip, dataset)))
-        return _endless(_Given(Path(self.kind), clip))
+        return iter(_Given(Path(self.kind), clip))
 
 
 @attrs.frozen
@@ -71,18 +77,28 @@ class _Objects:
 
 @attrs.frozen
 class _Given:
-    """The masks of a folder for a clip."""
+    """The masks of a folder for a clip, one for each of its frames."""
 
     root: Path
     clip: Clip
 
     def __iter__(self) -> Iterator[Tensor]:
-        found = label_pictures(Path(self.clip.path), self.root / self.clip.name) if self.root.is_dir() else None
-        if found is None:
-            raise UsageError(f"{self.root / self.clip.name} has no masks for the clip {self.clip.name}.")
-        for frame in found.frames:
-            masks = list(found.at(frame).values())
-            yield torch.stack(masks).any(dim=0) if masks else torch.zeros(1, 1, dtype=torch.bool)
+        folder = self.root / self.clip.name
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise UsageError(f"{folder} has no masks for the clip {self.clip.name}.")
+        alone = only_picture(folder)
+        if alone is not None:
+            yield from repeat(_union(LabelPictures({0: alone}).at(0)))
+        found = label_pictures(Path(self.clip.path), folder)
+        for frame in count(self.clip.start):
+            if found is None or frame not in found.files:
+                raise UsageError(f"{folder} has no mask for frame {frame}: each frame needs one, or one is for all.")
+            yield _union(found.at(frame))
+
+
+def _union(masks: Masks) -> Tensor:
+    """All objects together: h w, bool; one pixel that is not masked if there is none."""
+    return torch.stack(list(masks.values())).any(dim=0) if masks else torch.zeros(1, 1, dtype=torch.bool)
 
 
 def _endless(masks: Iterable[Tensor]) -> Iterator[Tensor]:

@@ -59,8 +59,9 @@ def measure(
     Raises UsageError for videos of another number or size of frames.
     """
     pick("kind of measuring", of, dict.fromkeys(get_args(Of)))
-    pairs = _together(result, truth, None if of == "masks" else masks)
-    return _of_masks(pairs) if of == "masks" else _of_images(pairs, perceptual)
+    if of == "masks":
+        return _of_masks(_together(_as_masks(result), _as_masks(truth), None))
+    return _of_images(_together(result, truth, None if masks is None else _as_masks(masks)), perceptual)
 
 
 def _of_masks(pairs: Iterable[tuple[Frame, Frame, Frame | None]]) -> Measured:
@@ -140,6 +141,13 @@ def _together(result: Video, truth: Video, masks: Video | None) -> Iterable[tupl
         if ours is not None and true is not None:
             yield ours, true, mask[0] if mask else None
         count += 1
+
+
+def _as_masks(video: Video) -> Pipeline:
+    """Frames with masks; label pictures mean what they mean to `peanut.masks`."""
+    if isinstance(video, Pipeline):
+        return video
+    return peanut.read(video, shots=False) | peanut.masks(str(video), by="order")
 
 
 def _opened(video: Video) -> Iterable[Frame]:

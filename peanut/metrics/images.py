@@ -29,6 +29,8 @@ def check_images(who: str, *images: Tensor, color: bool = False) -> None:
         if image.dtype != torch.uint8 and not image.is_floating_point():
             got = str(image.dtype).removeprefix("torch.")
             raise UsageError(f"{who}: images must be uint8 (0 to 255) or floating (0 to 1), got {got}.")
+        if image.is_floating_point() and image.numel() and not bool(image.isfinite().all()):
+            raise UsageError(f"{who}: images must be of numbers, got nan or infinity.")
         if image.shape != images[0].shape:
             shapes = f"{tuple(images[0].shape)} and {tuple(image.shape)}"
             raise UsageError(f"{who}: both images must have one shape, got {shapes}.")
