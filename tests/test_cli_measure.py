@@ -89,3 +89,14 @@ def test_annotate_and_verify(clips, run):
     assert (
         "c: object [5] is in no mask; there are [1, 2]." in run("dataset", "annotate", manifest, *ENTRY, *third).stdout
     )
+
+
+def test_annotate_refuses_a_name_that_is_there(clips, run, tmp_path):
+    manifest = tmp_path / "twice.toml"
+    said = {"name": "n", "clip": "a", "masks": "m", "expression": "it", "ability": "time", "licence": "CC0"}
+    manifest.write_text("[[entry]]\nobject = 1\n" + "".join(f'{key} = "{text}"\n' for key, text in said.items()))
+    before = manifest.read_text()
+    options = [word for key, text in said.items() for word in (f"--{key}", text)]
+    wrong = run("dataset", "annotate", manifest, *options, "--object", 1)
+    assert "has an entry n already: give another --name." in wrong.stderr
+    assert manifest.read_text() == before

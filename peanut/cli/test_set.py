@@ -7,7 +7,7 @@ import attrs
 import click
 
 from peanut.cli.job import FILE
-from peanut.data.manifest import ABILITIES, Entry, as_toml, digest
+from peanut.data.manifest import ABILITIES, Entry, as_toml, digest, read_entries
 from peanut.data.verify import verify as wrong_with
 from peanut.errors import UsageError
 from peanut.test_set.make import make as made
@@ -36,6 +36,8 @@ def annotate(manifest: str, first: int | None, last: int | None, **said: Any) ->
     if (first is None) != (last is None):
         raise UsageError("--first and --last go together.")
     entry = Entry(**said, range=None if first is None or last is None else (first, last))
+    if Path(manifest).exists() and any(one.name == entry.name for one in read_entries(manifest)):
+        raise UsageError(f"{manifest} has an entry {entry.name} already: give another --name.")
     entry = attrs.evolve(entry, sha256=digest(Path(manifest).parent, entry))
     with Path(manifest).open("a", encoding="utf-8") as file:
         file.write(("\n" if file.tell() else "") + as_toml(entry))
