@@ -59,6 +59,13 @@ def test_evaluate_says_where_the_tables_are(clips, run, tmp_path):
     assert (tmp_path / "out/sheets/flow-fast/walk.png").exists()
 
 
+def test_evaluate_of_nothing_but_failures_is_a_failure(clips, run, tmp_path):
+    ended = run("evaluate", "phrase", "--on", clips, "-o", tmp_path / "out", "--protocol", "find")
+    assert ended.returncode == 1
+    assert "every task failed" in ended.stderr
+    assert "walk has no sentence" in (tmp_path / "out/results.md").read_text()
+
+
 def test_evaluate_refuses_options_without_a_meaning(clips, run, tmp_path):
     where = "--on", clips, "-o", tmp_path / "out"
     wrong = run("evaluate", "moving", *where, "--protocol", "find", "--holes", "own")

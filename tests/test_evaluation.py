@@ -343,6 +343,17 @@ def test_another_evaluation_in_the_folder_is_refused(composites, tmp_path):
     assert kept.exists()
 
 
+def test_two_evaluations_do_not_write_into_one_folder(composites, tmp_path):
+    def again(task):
+        evaluate({"fill": fill()}, composites, tmp_path / "out", progress=False)
+        return fill()
+
+    found = evaluate({"again": again}, composites, tmp_path / "out", progress=False)
+    assert [result.error for _, result in found.rows["again"]] == [
+        f"another evaluation is writing into {tmp_path / 'out'} now: choose another folder, or wait."
+    ] * 2
+
+
 def test_other_settings_are_measured_anew(composites, tmp_path):
     first = evaluate({"fill": fill()}, composites, tmp_path / "out", progress=False)
     second = evaluate({"fill": fill(level=0)}, composites, tmp_path / "out", progress=False)

@@ -15,6 +15,10 @@ from peanut.evaluation.protocols import protocol_for
 from peanut.evaluation.task import Protocol
 
 
+class NothingMeasured(Exception):
+    """No pipeline came through any task; why was said."""
+
+
 class _Size(click.ParamType):  # type: ignore[type-arg]
     """WIDTHxHEIGHT -> (h, w)."""
 
@@ -81,8 +85,11 @@ def evaluate(
     clips = open_dataset(dataset, split)
     chosen = adjusted(protocol_for(clips, protocol), **how)
     named = {text: NamedPipeline(text) for text in pipelines}
-    click.echo(evaluated(named, clips, output, protocol=chosen, only=only, overwrite=overwrite))
+    found = evaluated(named, clips, output, protocol=chosen, only=only, overwrite=overwrite)
+    click.echo(found)
     click.echo(f"{output.rstrip('/')}/results.md")
+    if all(result.error for row in found.rows.values() for _, result in row):
+        raise NothingMeasured(f"every task failed; {output.rstrip('/')}/results.md says why.")
 
 
 def adjusted(protocol: Protocol, **how: Any) -> Protocol:

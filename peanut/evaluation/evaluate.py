@@ -16,7 +16,7 @@ from peanut.errors import StageError, UsageError
 from peanut.evaluation.machine import machine
 from peanut.evaluation.pictures import Pictures, sheet_of
 from peanut.evaluation.protocols import protocol_for
-from peanut.evaluation.results import Result, Results
+from peanut.evaluation.results import Result, Results, alone_in
 from peanut.evaluation.tables import Evaluation
 from peanut.evaluation.task import Protocol, Task
 from peanut.frame import Frame
@@ -60,11 +60,12 @@ def evaluate(
         "pipelines": {name: _told(made) for name, made in pipelines.items()},
     }
     folder = Path(to)
-    if overwrite:
-        _clear(folder)
-    rows = _rows(pipelines, chosen, tasks, folder, Results(folder, about), progress)
-    evaluation = Evaluation({**about, **machine(pipelines.values())}, chosen, rows)
-    evaluation.write(folder)
+    with alone_in(folder):
+        if overwrite:
+            _clear(folder)
+        rows = _rows(pipelines, chosen, tasks, folder, Results(folder, about), progress)
+        evaluation = Evaluation({**about, **machine(pipelines.values())}, chosen, rows)
+        evaluation.write(folder)
     return evaluation
 
 
@@ -110,7 +111,7 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
         log.warning("%s on %s: %s", name, task.name, said)
         return Result(name, task.name, error=said, seconds=perf_counter() - start)
     pictures.write(folder / sheet_of(name, task), name, task.text)
-    values = {figure: value for figure, value in meter.value.items() if not math.isnan(value)}
+    values = {figure: value for figure, value in meter.value.items() if math.isfinite(value)}
     return Result(name, task.name, values, features=meter.features, seconds=perf_counter() - start)
 
 

@@ -86,7 +86,7 @@ def _of_images(pairs: Iterable[tuple[Frame, Frame, Frame | None]], perceptual: b
     figures = meter.value
     for one in learned:
         figures |= one.value
-    return Measured({name: value for name, value in figures.items() if not math.isnan(value)}, count, missing)
+    return Measured({name: value for name, value in figures.items() if math.isfinite(value)}, count, missing)
 
 
 class _Images:

@@ -281,4 +281,4 @@ def _whole(frame: Frame, scale: int) -> Frame:
 
 
 def _every(every: int) -> str:
-    return "" if every == 1 else f"; only every {every}. frame runs"
+    return "" if every == 1 else f"; one frame in {every} runs"

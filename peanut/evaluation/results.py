@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
+from filelock import FileLock, Timeout
 
 import peanut
 from peanut.errors import UsageError
@@ -23,6 +26,23 @@ class Result:
     """Of the clip that came out and of the true one, where they are measured: VFID compares those of all clips."""
     seconds: float = 0.0
     """Of a clock on the wall, for the whole task, decoding and measuring included; not in the tables."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Alone in the folder of an evaluation. Raises UsageError if another one writes there now, or none can."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(f"another evaluation is writing into {folder} now: choose another folder, or wait.") from error
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be a folder of results: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Results:
@@ -90,7 +110,6 @@ class Results:
     def _begun(self, folder: Path) -> list[dict[str, Any]]:
         """The lines that are there; none in a new folder."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             return self._lines() if self.path.exists() else []
         except OSError as error:
             raise UsageError(f"{folder} cannot be a folder of results: {error.strerror}.") from error

@@ -1,5 +1,6 @@
 """How far a video holds together in time: along the flow of the truth."""
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from typing import Literal
@@ -150,9 +151,9 @@ class Flicker:
 
     @property
     def value(self) -> dict[str, float]:
-        """nan before the first pair with a hole."""
+        """nan before the first pair with a hole; inf, or nan, where the truth does not change at all."""
         ours, own = (mean.value for mean in self._changes)
-        return {"flicker": ours / max(own, 1e-6)}
+        return {"flicker": ours / own if own else ours * math.inf}
 
 
 def _flows(truth: Tensor, distance: int, estimator: FlowEstimator | None) -> Iterable[Flows | None]:
