@@ -8,7 +8,7 @@ from torch import Tensor
 
 from peanut.evaluation.task import Expected, Task
 from peanut.frame import Frame
-from peanut.sheets.tile import IMAGE, MASKS, tile
+from peanut.sheets.tile import outlined
 from peanut.vision.array import Array
 from peanut.vision.lettering import caption
 from peanut.vision.montage import montage
@@ -61,5 +61,4 @@ def _row(result: Frame, expected: Expected) -> list[Array]:
 
 
 def _tile(image: Tensor, mask: Tensor | None, of: Frame) -> Array:
-    shown = Frame(index=of.index, time=of.time, image=image, mask=mask)
-    return tile(shown, IMAGE if mask is None else MASKS, WIDTH, {})
+    return outlined(Frame(index=of.index, time=of.time, image=image, mask=mask), WIDTH)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from peanut.flow.visualize import flow_image
 from peanut.frame import Frame
 from peanut.stages.overlay import RGB, overlay, tint_objects
 from peanut.vision.array import Array
+from peanut.vision.morphology import grow_mask
 
 IMAGE, MASKS = "image", "masks"
 """What can be shown of every frame, and of every frame with a mask; all else are layers."""
@@ -43,6 +46,17 @@ def tile(frame: Frame, layer: str, width: int, colors: dict[str, RGB]) -> Array:
         (tinted,) = overlay()(iter([small]))
         return _array(tint_objects(tinted.image, small, colors))
     return _array(small.image if layer in (IMAGE, MASKS) else _drawn(layer, small.layers[layer]))
+
+
+def outlined(frame: Frame, width: int) -> Array:
+    """A frame with its mask tinted, and outlined in white: so it is seen on what is red itself. h w 3, uint8."""
+    bare = Frame(index=frame.index, time=frame.time, image=frame.image, mask=frame.mask)  # one tint, no names
+    image = tile(bare, MASKS, width, {}).copy()
+    if frame.mask is not None:
+        h, w = image.shape[:2]
+        inside = cv2.resize(frame.mask.numpy().astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+        image[grow_mask(inside, 2) & ~inside] = 255
+    return image
 
 
 def _array(image: Tensor) -> Array:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -12,13 +11,12 @@ from peanut.data.clip import Clip, Expression
 from peanut.errors import UsageError
 from peanut.frame import Frame
 from peanut.sheets.picture import STILL, written
-from peanut.sheets.tile import IMAGE, MASKS, tile
+from peanut.sheets.tile import IMAGE, MASKS, outlined, tile
 from peanut.stages.overlay import RGB
 from peanut.test_set.view import is_annotated, length_of
 from peanut.vision.array import Array
 from peanut.vision.lettering import paragraph
 from peanut.vision.montage import montage
-from peanut.vision.morphology import grow_mask
 
 FRAMES = 5
 """Of a clip, side by side."""
@@ -144,12 +142,9 @@ def _in_rows(said: list[Expression]) -> list[list[Expression]]:
 
 
 def _meant(frame: Frame, masks: list[torch.Tensor], width: int) -> Array:
-    """A frame with what a sentence means tinted, and outlined in white: so it is seen on what is red itself."""
+    """A frame with what a sentence means tinted and outlined."""
     mask = torch.stack(masks).any(dim=0) if masks else torch.zeros(frame.size, dtype=torch.bool)
-    image = tile(frame.with_mask(mask), MASKS, width, {}).copy()
-    inside = cv2.resize(mask.numpy().astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    image[grow_mask(inside, 2) & ~inside] = 255
-    return image
+    return outlined(frame.with_mask(mask), width)
 
 
 def _letters(width: int) -> int:
