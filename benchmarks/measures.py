@@ -6,6 +6,7 @@ import torch
 
 from benchmarks.structure import structure
 from peanut import metrics
+from peanut.flow.dis import DIS
 from peanut.vision.array import Array
 
 STRUCTURED = 5
@@ -34,7 +35,7 @@ def _steps(clip: Array, masks: Array) -> float:
 
 def flicker(result: Array, truth: Array, masks: Array) -> float:
     """Mean absolute change between neighboring frames inside the hole along the truth's own flow, over the truth's."""
-    return float(metrics.flicker(*_tensors(result, truth), torch.from_numpy(masks)))
+    return float(metrics.flicker(*_tensors(result, truth), torch.from_numpy(masks), DIS()))
 
 
 def light(result: Array, truth: Array, masks: Array) -> float:

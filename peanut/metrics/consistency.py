@@ -57,16 +57,17 @@ def stc(result: Tensor, truth: Tensor, distance: int = 1, estimator: FlowEstimat
     return torch.tensor(measure.value["stc"], dtype=torch.float64)
 
 
-def flicker(result: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
+def flicker(result: Tensor, truth: Tensor, masks: Tensor, estimator: FlowEstimator | None = None) -> Tensor:
     """How much the hole changes along the truth's flow, over how much the truth does: 1 is best, above it flickers.
 
     Mean over the frames with a hole of the mean absolute difference, inside the hole, between the frame and the next
-    one looked up along the truth's own flow (DIS, medium), for the result, divided by the same for the truth.
-    result, truth: t 3 h w, RGB, uint8 or floating (0 to 1). masks: t h w, bool.
+    one looked up along the truth's own flow, for the result, divided by the same for the truth.
+    result, truth: t 3 h w, RGB, uint8 or floating (0 to 1). masks: t h w, bool. estimator: `DIS("ultrafast")` by
+    default.
     Returns a float64 without axes; nan without a hole. Raises UsageError for clips that do not fit each other.
     """
     check_clips("flicker", result, truth)
-    estimator, measure = DIS(), Flicker()
+    measure, estimator = Flicker(), DIS("ultrafast") if estimator is None else estimator
     masks = fitting("flicker", masks, torch.Size((*truth.shape[:1], *truth.shape[2:])))
     for t, (image, true, mask) in enumerate(zip(result, truth, masks, strict=True)):
         flow = estimator(as_bytes(truth[t - 1]), as_bytes(true)) if t and masks[t - 1].any() else None
