@@ -53,6 +53,14 @@ def loses(frames):
             yield frame
 
 
+@peanut.stage
+def adds(frames):
+    """Gives a frame more than it was given."""
+    for frame in frames:
+        yield frame
+    yield attrs.evolve(frame, index=frame.index + 1, time=frame.time + 1)
+
+
 @attrs.frozen
 class Clips(Dataset):
     """Clips in a list."""
@@ -242,10 +250,11 @@ def test_a_pipeline_that_fails_does_not_stop_the_others(composites, tmp_path, ca
     def raises(task):
         raise peanut.UsageError(f"no weights for {task.name}.")
 
-    pipelines = {"raises": raises, "loses": loses(), "fill": fill(), "none": lambda task: 3}
+    pipelines = {"raises": raises, "loses": loses(), "adds": adds(), "fill": fill(), "none": lambda task: 3}
     found = evaluate(pipelines, composites, tmp_path / "out", progress=False)
     assert [result.error for _, result in found.rows["raises"]] == ["no weights for one.", "no weights for two."]
     assert [result.error for _, result in found.rows["loses"]] == ["instead of frame 2 came number 3."] * 2
+    assert [result.error for _, result in found.rows["adds"]] == ["after the last frame came number 4."] * 2
     assert "a stage or pipeline is wanted" in found.rows["none"][0][1].error
     text = found.markdown()
     assert "| raises | 0 of 2 |" in text

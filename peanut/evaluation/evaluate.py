@@ -4,7 +4,7 @@ import logging
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,7 +18,7 @@ from peanut.evaluation.pictures import Pictures, sheet_of
 from peanut.evaluation.protocols import protocol_for
 from peanut.evaluation.results import Result, Results, alone_in
 from peanut.evaluation.tables import Evaluation
-from peanut.evaluation.task import Protocol, Task
+from peanut.evaluation.task import Expected, Protocol, Task
 from peanut.frame import Frame
 from peanut.labels import label
 from peanut.pipeline import Pipeline, Stage, _Unbuilt
@@ -99,11 +99,7 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
     try:
         frames = Pipeline(source=protocol.given(task)) | built(made, task)
         with iter(frames) as run:
-            for expected in protocol.expected(task):
-                result: Frame | None = next(run, None)
-                if result is None or result.index != expected.given.index:
-                    came = "none" if result is None else f"number {result.index}"
-                    raise UsageError(f"instead of frame {expected.given.index} came {came}.")
+            for result, expected in _in_step(run, protocol.expected(task)):
                 meter.add(result, expected)
                 pictures.add(result, expected)
     except Exception as error:  # of code of the user's, too: it must not cost the other pipelines their figures
@@ -113,6 +109,19 @@ def _measured(name: str, made: Made, protocol: Protocol, task: Task, folder: Pat
     pictures.write(folder / sheet_of(name, task), name, task.text)
     values = {figure: value for figure, value in meter.value.items() if math.isfinite(value)}
     return Result(name, task.name, values, features=meter.features, seconds=perf_counter() - start)
+
+
+def _in_step(run: Iterator[Frame], expected: Iterable[Expected]) -> Iterator[tuple[Frame, Expected]]:
+    """Each frame that comes with what it should be. Raises UsageError where another one comes, one too few or many."""
+    for one in expected:
+        result = next(run, None)
+        if result is None or result.index != one.given.index:
+            came = "none" if result is None else f"number {result.index}"
+            raise UsageError(f"instead of frame {one.given.index} came {came}.")
+        yield result, one
+    more = next(run, None)
+    if more is not None:
+        raise UsageError(f"after the last frame came number {more.index}.")
 
 
 def _said(error: Exception) -> str:
