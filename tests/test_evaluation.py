@@ -378,6 +378,7 @@ def test_nothing_to_measure(composites, tmp_path):
         evaluate({"fill": fill()}, composites, tmp_path / "out", protocol="fill")
 
 
+@pytest.mark.slow
 def test_vfid_over_clips_goes_on_where_it_was(composites, tmp_path):
     torch.manual_seed(0)
     protocol = Erase(judge=Vfid(model=I3D().eval(), device="cpu"), size=(32, 32))
