@@ -21,7 +21,7 @@ def machine(pipelines: Iterable[Any] = ()) -> dict[str, Any]:
         "peanut": peanut.__version__,
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "weights": {name: _sha256(name) for made in pipelines for name in _weights(made)},
-        "machine": f"{_processor()}, {torch.get_num_threads()} threads; {_accelerator()}",
+        "machine": f"{_processor()}, threads: {torch.get_num_threads()}; {_accelerator()}",
         "python": platform.python_version(),
     }
 
