@@ -76,4 +76,4 @@ def difference(image: Tensor, other: Tensor, flow: Tensor, back: Tensor) -> tupl
 def mean_within(x: Tensor, where: Tensor) -> float:
     """The mean of c h w over the pixels of h w and all channels; nan where there is none."""
     weights = where.to(x)  # several times as fast as torch.where
-    return float((x * weights).sum(dtype=torch.float64) / (where.count_nonzero() * x.shape[0]))
+    return float((x.sum(dim=0) * weights).sum(dtype=torch.float64) / (where.count_nonzero() * x.shape[0]))

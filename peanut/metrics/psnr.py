@@ -26,7 +26,7 @@ def psnr(result: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
     Raises UsageError for images that do not fit each other.
     """
     error = squared_error("psnr", result, truth)
-    return decibels(error, result.shape[-3], None if where is None else fitting("psnr", where, error.shape))
+    return decibels(*_total(error, None if where is None else fitting("psnr", where, error.shape)), result.shape[-3])
 
 
 def luma(image: Tensor) -> Tensor:
@@ -71,11 +71,14 @@ class Psnr:
     def add(self, result: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:
         """One frame: 3 h w each; mask h w, bool: what was to be erased. Raises UsageError as `psnr` does."""
         error = squared_error("Psnr", result, truth)
-        self._add("psnr", decibels(error, result.shape[-3]))
+        whole = _total(error)
+        self._add("psnr", decibels(*whole, result.shape[-3]))
         if mask is not None:
-            for name, where in regions(fitting("Psnr", mask, error.shape), self.ring).items():
-                if name != "whole":
-                    self._add(f"psnr_{name}", decibels(error, result.shape[-3], where))
+            where = regions(fitting("Psnr", mask, error.shape), self.ring)
+            hole, ring = (_total(error, where[name]) for name in ("hole", "ring"))
+            outside = ((whole[0] - hole[0]).clamp(min=0), whole[1] - hole[1])
+            for name, total in (("hole", hole), ("ring", ring), ("outside", outside)):
+                self._add(f"psnr_{name}", decibels(*total, result.shape[-3]))
 
     @property
     def value(self) -> dict[str, float]:
@@ -96,8 +99,15 @@ def squared_error(who: str, result: Tensor, truth: Tensor) -> Tensor:
     return error
 
 
-def decibels(error: Tensor, channels: int, where: Tensor | None = None) -> Tensor:
-    """PSNR of what `squared_error` gives, over the pixels of ... h w; nan where there is none."""
-    count = error.shape[-2] * error.shape[-1] if where is None else where.count_nonzero(dim=(-2, -1))
-    total = (error if where is None else error * where.to(error)).sum(dim=(-2, -1), dtype=torch.float64)
+def _total(error: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The sum of ... h w over all pixels, or those of ... h w, and how many they are: float64 each."""
+    if where is None:
+        return error.sum(dim=(-2, -1), dtype=torch.float64), error.new_tensor(
+            error.shape[-2] * error.shape[-1], dtype=torch.float64
+        )
+    return (error * where.to(error)).sum(dim=(-2, -1), dtype=torch.float64), where.count_nonzero(dim=(-2, -1)).double()
+
+
+def decibels(total: Tensor, count: Tensor, channels: int) -> Tensor:
+    """PSNR of a sum of `squared_error` over so many pixels; nan for none."""
     return (10 * torch.log10(PEAK**2 / (total / (count * channels)))).clamp(max=EXACT)
