@@ -16,12 +16,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from trees import SIZE, frames, labels, masks
+from trees import SIZE, Clips, frames, labels, masks
 
 import peanut
 from peanut.data import Clip, Expression, Folder
 from peanut.data.annotations import LabelPictures
-from peanut.data.dataset import Dataset
 from peanut.data.shapes import blob
 from peanut.evaluation import Enlarge, Erase, Find, Holes, Remove, Task, evaluate
 from peanut.evaluation.named import NamedPipeline
@@ -59,17 +58,6 @@ def adds(frames):
     for frame in frames:
         yield frame
     yield attrs.evolve(frame, index=frame.index + 1, time=frame.time + 1)
-
-
-@attrs.frozen
-class Clips(Dataset):
-    """Clips in a list."""
-
-    made: tuple[Clip, ...]
-    name = "clips"
-
-    def read_clips(self):
-        return self.made
 
 
 @pytest.fixture

@@ -7,24 +7,12 @@ import attrs
 import numpy as np
 import pytest
 from PIL import Image
-from trees import frames, labels, masks
+from trees import Clips, frames, labels, masks
 
 import peanut
-from peanut.data import Clip, Folder
-from peanut.data.dataset import Dataset
+from peanut.data import Folder
 from peanut.evaluation import Enlarge, Erase, Holes, Remove, evaluate
 from peanut.evaluation.named import NamedPipeline
-
-
-@attrs.frozen
-class Clips(Dataset):
-    """Clips in a list."""
-
-    made: tuple[Clip, ...]
-    name = "clips"
-
-    def read_clips(self):
-        return self.made
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import attrs
 import numpy as np
 from PIL import Image
+
+from peanut.data import Clip, Dataset
 
 SIZE = 24, 32
 PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [7] * (252 * 3)
@@ -34,3 +37,14 @@ def masks(folder: Path, by_number, digits=5) -> Path:
         picture.putdata(list(drawn.flatten().tolist()))
         picture.save(folder / f"{number:0{digits}d}.png")
     return folder
+
+
+@attrs.frozen
+class Clips(Dataset):
+    """Clips in a list."""
+
+    made: tuple[Clip, ...]
+    name = "clips"
+
+    def read_clips(self):
+        return self.made

@@ -96,10 +96,7 @@ class Erase(Protocol):
     def tasks(self, dataset: Dataset) -> Sequence[Task]:
         if self.holes.kind != "own":
             return [_Holed(clip, dataset=dataset) for clip in dataset]
-        tasks = _said(dataset)
-        for task in tasks:
-            _refuse_without_truth(task)
-        return tasks
+        return _with_truth(dataset)
 
     def given(self, task: Task) -> Iterable[Frame]:
         return islice(self._holed(task), 0, None, self.every)
@@ -152,10 +149,7 @@ class Remove(Protocol):
         return f"finding and erasing, measured in the true mask grown {self.grow} times{_every(self.every)}"
 
     def tasks(self, dataset: Dataset) -> Sequence[Task]:
-        tasks = _said(dataset)
-        for task in tasks:
-            _refuse_without_truth(task)
-        return tasks
+        return _with_truth(dataset)
 
     def given(self, task: Task) -> Iterable[Frame]:
         return islice(task.clip.frames, 0, None, self.every)
@@ -234,6 +228,14 @@ def protocol_for(dataset: Dataset, wanted: str | None = None) -> Protocol:
 def _said(dataset: Dataset) -> list[Task]:
     """A task for every sentence, or for every clip that has none."""
     return [Task(clip, said) for clip in dataset for said in clip.expressions or (None,)]
+
+
+def _with_truth(dataset: Dataset) -> list[Task]:
+    """The same. Raises UsageError for a task whose truth or masks nobody knows."""
+    tasks = _said(dataset)
+    for task in tasks:
+        _refuse_without_truth(task)
+    return tasks
 
 
 def _refuse_without_truth(task: Task) -> None:
